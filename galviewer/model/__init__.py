@@ -1,0 +1,12 @@
+"""Models: which components are summed, and what each parameter may do.
+
+description   Parameter, Tie, Component, Model
+templates     ready-made models by name
+toml          models as text
+"""
+
+from galviewer.model.description import Component, Model, Parameter, Tie
+from galviewer.model.templates import TEMPLATES, template
+from galviewer.model.toml import from_toml, load, to_toml
+
+__all__ = ["TEMPLATES", "Component", "Model", "Parameter", "Tie", "from_toml", "load", "template", "to_toml"]

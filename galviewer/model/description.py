@@ -1,0 +1,277 @@
+"""Parameter, Tie, Component, Model: frozen descriptions of what is fitted."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from galviewer import profiles
+from galviewer.errors import ModelError
+from galviewer.profiles import Profile, ProfileParameter
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
+
+
+@dataclass(frozen=True)
+class Tie:
+    """A parameter that follows another one: ``value = factor * other + offset``.
+
+    Parameters
+    ----------
+    to : str
+        The other parameter, as ``component.parameter``.
+    factor, offset : float
+        In the parameters' own units.
+    """
+
+    to: str
+    factor: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number of a component: where it starts, how far it may go, what it follows.
+
+    Parameters
+    ----------
+    name, unit, meaning, scale
+        From the profile's declaration.
+    start : float or None
+        Start value; None to measure it on each galaxy.
+    lower, upper : float
+        Bounds, inclusive; infinite where there are none.
+    fixed : bool
+        Held at its start value.
+    tied : Tie or None
+        Follows another parameter instead of being fitted.
+    """
+
+    name: str
+    start: float | None = None
+    lower: float = -math.inf
+    upper: float = math.inf
+    fixed: bool = False
+    tied: Tie | None = None
+    unit: str = ""
+    meaning: str = ""
+    scale: str = "linear"
+
+    @classmethod
+    def declared(cls, declaration: ProfileParameter) -> Parameter:
+        """The parameter as its profile declares it; measured unless the declaration fixes it."""
+        return cls(
+            name=declaration.name,
+            start=declaration.default if declaration.fixed else None,
+            lower=declaration.lower,
+            upper=declaration.upper,
+            fixed=declaration.fixed,
+            unit=declaration.unit,
+            meaning=declaration.meaning,
+            scale=declaration.scale,
+        )
+
+    @property
+    def free(self) -> bool:
+        """Whether the fit varies it."""
+        return not self.fixed and self.tied is None
+
+
+@dataclass(frozen=True)
+class Component:
+    """A named profile with its parameters, in the profile's order.
+
+    Raises
+    ------
+    ModelError
+        If the name is not letters and digits, the profile is unknown, or its parameters do not match.
+    """
+
+    name: str
+    profile: str
+    parameters: tuple[Parameter, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _NAME.match(self.name):
+            raise ModelError(
+                f"component {self.name!r}", "is not a usable name", "letters and digits, starting with a letter"
+            )
+        declared = profiles.get(self.profile).parameters
+        if not self.parameters:
+            object.__setattr__(self, "parameters", tuple(Parameter.declared(d) for d in declared))
+        found, expected = [p.name for p in self.parameters], [d.name for d in declared]
+        if found != expected:
+            raise ModelError(f"component {self.name!r}", f"has parameters {found}", f"{expected} ({self.profile})")
+        for parameter in self.parameters:
+            _check_parameter(self.name, parameter)
+
+    @property
+    def declaration(self) -> Profile:
+        """The profile's declaration."""
+        return profiles.get(self.profile)
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter of that name.
+
+        Raises
+        ------
+        ModelError
+            If the component has none.
+        """
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        known = ", ".join(p.name for p in self.parameters)
+        raise ModelError(f"component {self.name!r}", f"has no parameter {name!r}", f"one of {known}")
+
+    def replace(self, name: str, **changes: Any) -> Component:
+        """A copy in which the parameter `name` has `changes`."""
+        self.parameter(name)
+        parameters = tuple(dataclasses.replace(p, **changes) if p.name == name else p for p in self.parameters)
+        return dataclasses.replace(self, parameters=parameters)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Components whose sum is fitted to each galaxy.
+
+    Parameters
+    ----------
+    components : tuple of Component
+        At least one, with different names.
+    name : str
+        Shown in catalogues and on screen.
+
+    Raises
+    ------
+    ModelError
+        If names repeat or a tie leads nowhere, in a circle, or to its own parameter.
+    """
+
+    components: tuple[Component, ...]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        names = [component.name for component in self.components]
+        if not names or len(set(names)) < len(names):
+            raise ModelError(f"model {self.name!r}", f"has components {names}", "one or more, each named once")
+        for column in self.columns:
+            self.tie_root(column)
+
+    @functools.cached_property
+    def columns(self) -> tuple[str, ...]:
+        """``component_parameter`` of all P parameters, in the engine's order."""
+        return tuple(f"{c.name}_{p.name}" for c in self.components for p in c.parameters)
+
+    @functools.cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """All P parameters, in the engine's order."""
+        return tuple(p for c in self.components for p in c.parameters)
+
+    @functools.cached_property
+    def free(self) -> tuple[int, ...]:
+        """Indices of the F parameters that the fit varies."""
+        return tuple(i for i, parameter in enumerate(self.parameters) if parameter.free)
+
+    @functools.cached_property
+    def component_slices(self) -> dict[str, slice]:
+        """For each component, its part of the P parameters."""
+        slices, start = {}, 0
+        for component in self.components:
+            slices[component.name] = slice(start, start + len(component.parameters))
+            start += len(component.parameters)
+        return slices
+
+    def index(self, column: str) -> int:
+        """Position of ``component_parameter`` (or ``component.parameter``) among the P parameters.
+
+        Raises
+        ------
+        ModelError
+            If there is no such column.
+        """
+        try:
+            return self.columns.index(column.replace(".", "_", 1))
+        except ValueError:
+            known = ", ".join(self.columns)
+            raise ModelError(f"model {self.name!r}", f"has no parameter {column!r}", f"one of {known}") from None
+
+    def component(self, name: str) -> Component:
+        """The component of that name.
+
+        Raises
+        ------
+        ModelError
+            If there is none.
+        """
+        for component in self.components:
+            if component.name == name:
+                return component
+        known = ", ".join(c.name for c in self.components)
+        raise ModelError(f"model {self.name!r}", f"has no component {name!r}", f"one of {known}")
+
+    def replace(self, column: str, **changes: Any) -> Model:
+        """A copy in which one parameter has `changes`, e.g. ``replace("disk_x", fixed=True)``."""
+        name, _, parameter = self.columns[self.index(column)].partition("_")
+        components = tuple(c.replace(parameter, **changes) if c.name == name else c for c in self.components)
+        return dataclasses.replace(self, components=components)
+
+    def with_component(self, component: Component) -> Model:
+        """A copy with one more component, or with the one of that name replaced."""
+        kept = [component if c.name == component.name else c for c in self.components]
+        if component not in kept:
+            kept.append(component)
+        return dataclasses.replace(self, components=tuple(kept))
+
+    def without_component(self, name: str) -> Model:
+        """A copy without that component; ties to it become free parameters."""
+        self.component(name)
+        kept = []
+        for component in self.components:
+            for parameter in component.parameters:
+                if parameter.tied is not None and parameter.tied.to.split(".")[0] == name:
+                    component = component.replace(parameter.name, tied=None)
+            if component.name != name:
+                kept.append(component)
+        return dataclasses.replace(self, components=tuple(kept))
+
+    def tie_root(self, column: str) -> tuple[int, float, float]:
+        """The free or fixed parameter that `column` follows in the end.
+
+        Returns
+        -------
+        root, factor, offset : int, float, float
+            ``value = factor * values[root] + offset``; the column itself, 1 and 0 when untied.
+
+        Raises
+        ------
+        ModelError
+            If the tie leads to no parameter or in a circle.
+        """
+        index, factor, offset = self.index(column), 1.0, 0.0
+        for _ in self.columns:
+            tie = self.parameters[index].tied
+            if tie is None:
+                return index, factor, offset
+            index = self.index(tie.to)
+            factor, offset = factor * tie.factor, factor * tie.offset + offset
+        raise ModelError(f"parameter {column!r}", "is tied in a circle", "a tie that ends at an untied parameter")
+
+
+def _check_parameter(component: str, parameter: Parameter) -> None:
+    """Bounds in order, start inside them, fixed only with a value."""
+    whose = f"{component}.{parameter.name}"
+    if math.isnan(parameter.lower) or math.isnan(parameter.upper) or parameter.lower > parameter.upper:
+        raise ModelError(whose, f"bounds [{parameter.lower}, {parameter.upper}]", "lower <= upper")
+    if parameter.start is not None and not math.isfinite(parameter.start):
+        raise ModelError(whose, f"start {parameter.start}", "a finite number")
+    if parameter.start is not None and not parameter.lower <= parameter.start <= parameter.upper:
+        raise ModelError(
+            whose, f"start {parameter.start}", f"a value in its bounds [{parameter.lower}, {parameter.upper}]"
+        )
+    if parameter.fixed and parameter.tied is not None:
+        raise ModelError(whose, "is both fixed and tied", "one of the two")
