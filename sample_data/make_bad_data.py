@@ -126,6 +126,7 @@ def compressed(seed: int) -> Files:
     """A losslessly tile-compressed image (the .fits.fz of surveys)."""
     arrays = healthy(seed)
     image = fits.CompImageHDU(arrays["image"], compression_type="GZIP_2", quantize_level=0)
+    image.header["MAGZP"] = 22.5
     return files(arrays) | {"image.fz": hdu_bytes(fits.PrimaryHDU(), image)}
 
 
