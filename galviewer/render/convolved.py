@@ -1,0 +1,182 @@
+"""Rendering under a PSF: point samples where brightness is smooth, fine grids at the cusps, one FFT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from galviewer.model import Component
+from galviewer.render.cores import FineGrids, core_window, dirichlet, dirichlet_slope, fine_grids
+from galviewer.render.layout import Layout, RenderedComponent
+from galviewer.render.planes import Brightness
+from galviewer.render.psf import PsfKind, plan_frame, transfer
+from galviewer.render.settings import RenderSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class ConvolvedScene:
+    """Images of one shape under given PSFs.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Image height and width, pixels.
+    psf : Tensor, (B or 1, Ky, Kx)
+        PSF stamps with sum 1; their dtype and device are those of the images.
+    psf_kind : {"effective", "optical"}
+        Whether the stamps contain the pixel's response.
+    psf_oversample : int
+        PSF samples per pixel.
+    settings : RenderSettings
+        Accuracy.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int], psf: Tensor, psf_kind: PsfKind, psf_oversample: int, settings: RenderSettings
+    ) -> None:
+        self.settings = settings
+        self.dtype, self.device = psf.dtype, psf.device
+        self.frame = plan_frame(shape, psf, psf_oversample, settings)
+        self.transfer = transfer(psf, psf_oversample, psf_kind, self.frame)
+        self.grids: FineGrids = fine_grids(settings, self.dtype, self.device)
+        rows, columns = self.frame.filled
+        fine, margin = self.frame.fine, self.frame.margin
+        self.x = torch.arange(columns, dtype=torch.float64, device=self.device) / fine - margin
+        self.y = torch.arange(rows, dtype=torch.float64, device=self.device) / fine - margin
+
+    def select(self, rows: Tensor) -> ConvolvedScene:
+        """The scene for some of its galaxies."""
+        if len(self.transfer) == 1:
+            return self
+        chosen = object.__new__(ConvolvedScene)
+        chosen.__dict__.update(self.__dict__)
+        chosen.transfer = self.transfer[rows]
+        return chosen
+
+    def planes(self, layout: Layout, parameters: Tensor, zeropoint: Tensor, derivatives: bool) -> Tensor:
+        """Convolved planes of all rendered components.
+
+        Parameters
+        ----------
+        layout : Layout
+            Which planes.
+        parameters : Tensor, (B, P)
+            In the vocabulary's units.
+        zeropoint : Tensor, (B,)
+            Magnitudes.
+        derivatives : bool
+            Whether the derivative planes are wanted, or the component images only.
+
+        Returns
+        -------
+        Tensor, (B, Q, H, W)
+        """
+        count = layout.n_planes if derivatives else len(layout.rendered)
+        padded = torch.zeros(
+            len(parameters), count, self.frame.rows, self.frame.columns, dtype=self.dtype, device=self.device
+        )
+        for item in layout.rendered:
+            component = layout.model.components[item.component]
+            values = parameters[:, item.start : item.start + len(component.parameters)]
+            if component.declaration.kind == "point":
+                self._add_point(padded, component, item, values, zeropoint, derivatives)
+            else:
+                self._add_elliptical(padded, component, item, values, zeropoint, derivatives)
+        transformed = torch.fft.rfft2(padded)
+        transformed *= self.transfer[:, None]
+        convolved = torch.fft.irfft2(transformed, s=(self.frame.rows, self.frame.columns))
+        return self.frame.crop(convolved)
+
+    def _add_elliptical(
+        self,
+        padded: Tensor,
+        component: Component,
+        item: RenderedComponent,
+        values: Tensor,
+        zeropoint: Tensor,
+        derivatives: bool,
+    ) -> None:
+        """Add one elliptical component's smooth part and core to its planes."""
+        boxiness = component.parameter("boxiness")
+        superelliptical = not (boxiness.fixed and boxiness.start == 0.0)
+        wanted = frozenset(part.parameter for part in item.parts) if derivatives else frozenset()
+        brightness = Brightness(component.declaration, values, zeropoint, superelliptical, wanted)
+        amplitude = brightness.amplitude()[:, None]
+        dx, dy = self._offsets(values)
+        slots = [("image", item.image_plane, 1.0), *((p.parameter, p.plane, p.factor) for p in item.parts)]
+        slots = slots if derivatives else slots[:1]
+
+        near = torch.addcmul(dy * dy, dx, dx)
+        weight = (1.0 - core_window(near, self.settings.core_radius / self.frame.fine, self.settings.core_inner)) * (
+            amplitude[:, :, None].to(self.dtype)
+        )
+        smooth = brightness.planes(dx, dy, weight) if wanted else {"image": brightness.image(dx, dy, weight)}
+        rows, columns = self.frame.filled
+        for name, plane, factor in slots:
+            padded[:, plane, :rows, :columns].add_(smooth[name], alpha=factor)
+        del smooth
+
+        scale = 1.0 / self.frame.fine
+        weight = self.grids.weight * amplitude.to(self.dtype)
+        points = (self.grids.x * scale, self.grids.y * scale, weight)
+        core = brightness.planes(*points) if wanted else {"image": brightness.image(*points)}
+        nodes = self.grids.project(torch.stack([core[name] for name, _, _ in slots], dim=1))
+        along_y, along_x = self._interpolation(values, self.grids.nodes)
+        spread = (along_y[:, None] @ nodes) @ along_x[:, None].transpose(-1, -2)
+        for k, (_, plane, factor) in enumerate(slots):
+            padded[:, plane].add_(spread[:, k], alpha=factor)
+
+    def _add_point(
+        self,
+        padded: Tensor,
+        component: Component,
+        item: RenderedComponent,
+        values: Tensor,
+        zeropoint: Tensor,
+        derivatives: bool,
+    ) -> None:
+        """Add a point source: its band-limited image is the interpolation kernel itself."""
+        flux = (10.0 ** (-0.4 * (values[:, 2].double() - zeropoint)) * self.frame.fine**2).to(self.dtype)
+        here = torch.zeros(1, dtype=torch.float64, device=self.device)
+        along_y, along_x = self._interpolation(values, here)
+        along_y = along_y * flux[:, None, None]
+        padded[:, item.image_plane].add_(along_y @ along_x.transpose(-1, -2))
+        if not derivatives:
+            return
+        slope_y, slope_x = self._interpolation(values, here, slope=True)
+        for part in item.parts:
+            if part.parameter == "x":
+                plane = along_y @ slope_x.transpose(-1, -2)
+            else:
+                plane = (slope_y * flux[:, None, None]) @ along_x.transpose(-1, -2)
+            padded[:, part.plane].add_(plane, alpha=part.factor)
+
+    def _offsets(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Distances of the rendered grid's columns and rows from the centres: (B, 1, X), (B, Y, 1)."""
+        dx = self.x - values[:, 0:1].double()
+        dy = self.y - values[:, 1:2].double()
+        return dx.to(self.dtype)[:, None, :], dy.to(self.dtype)[:, :, None]
+
+    def _interpolation(self, values: Tensor, nodes: Tensor, slope: bool = False) -> tuple[Tensor, Tensor]:
+        """Matrices from nodes (grid spacings from the centre) to rows and to columns of the padded grid.
+
+        With `slope`, their derivative in the centre, per pixel. Zero for a centre outside the rendered
+        part, which would otherwise come back in on the other side.
+        """
+        matrices = []
+        inside = torch.ones(len(values), dtype=torch.bool, device=self.device)
+        for k, length in ((1, self.frame.rows), (0, self.frame.columns)):
+            centre = (values[:, k].double() + self.frame.margin) * self.frame.fine
+            inside &= (centre > -0.5) & (centre < self.frame.filled[1 - k] - 0.5)
+            grid = torch.arange(length, dtype=torch.float64, device=self.device)
+            position = grid[None, :, None] - centre[:, None, None] - nodes.double()[None, None, :]
+            if slope:
+                kernel = -self.frame.fine * dirichlet_slope(position, length)
+            else:
+                kernel = dirichlet(position, length)
+            matrices.append(kernel)
+        matrices = [(m * inside[:, None, None]).to(self.dtype) for m in matrices]
+        return matrices[0], matrices[1]

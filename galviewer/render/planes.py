@@ -1,0 +1,131 @@
+"""One elliptical component at given points: its brightness and its exact derivative planes.
+
+Everything downstream (windows, interpolation, convolution, pixel averages) is linear in brightness,
+so the same steps serve the image and every derivative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from galviewer.conventions import mag_to_flux
+from galviewer.profiles import Profile, total, with_derivatives
+from galviewer.render.geometry import Ellipses, box_area, box_area_slope
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_GEOMETRIC = frozenset({"x", "y", "q", "pa", "boxiness"})
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """B realisations of one elliptical profile, ready to be evaluated anywhere.
+
+    Parameters
+    ----------
+    profile : Profile
+        An elliptical profile.
+    values : Tensor, (B, p)
+        Its parameters in the profile's order and units.
+    zeropoint : Tensor, (B,)
+        Magnitude of one image unit of flux.
+    superelliptical : bool
+        Whether any boxiness may differ from 0.
+    wanted : frozenset of str
+        Parameters whose derivative planes are wanted (`mag` never: it is the image).
+    """
+
+    profile: Profile
+    values: Tensor
+    zeropoint: Tensor
+    superelliptical: bool
+    wanted: frozenset[str] = frozenset()
+
+    def value(self, name: str) -> Tensor:
+        """One parameter of all galaxies, (B,)."""
+        return self.values[:, self.profile.parameter_names.index(name)]
+
+    @property
+    def shape(self) -> tuple[Tensor, ...]:
+        """The shape parameters, each (B,)."""
+        return tuple(self.value(parameter.name) for parameter in self.profile.shape)
+
+    def amplitude(self) -> Tensor:
+        """Brightness per relative brightness, (B,), such that the integral is the flux; float64."""
+        wide = [s.double() for s in self.shape]
+        flux = mag_to_flux(self.value("mag").double(), self.zeropoint.double())
+        area = self.value("q").double() * box_area(self.value("boxiness").double())
+        return flux / (area * total(self.profile, *wide))
+
+    def amplitude_slopes(self) -> dict[str, Tensor]:
+        """d(ln amplitude)/d(name) for each wanted shape parameter, q and boxiness; (B,), float64."""
+        slopes = {}
+        wide = tuple(s.double() for s in self.shape)
+        for k, parameter in enumerate(self.profile.shape):
+            if parameter.name in self.wanted:
+                tangents = tuple(torch.ones_like(s) if j == k else torch.zeros_like(s) for j, s in enumerate(wide))
+                norm, slope = torch.func.jvp(lambda *s: total(self.profile, *s), wide, tangents)
+                slopes[parameter.name] = -slope / norm
+        if "q" in self.wanted:
+            slopes["q"] = -1.0 / self.value("q").double()
+        if "boxiness" in self.wanted:
+            slopes["boxiness"] = -box_area_slope(self.value("boxiness").double())
+        return slopes
+
+    def image(self, dx: Tensor, dy: Tensor, weight: Tensor) -> Tensor:
+        """``weight`` times brightness at offsets (dx, dy) from the centre.
+
+        Parameters
+        ----------
+        dx, dy, weight : Tensor
+            Broadcast together to (B or 1, ...); `weight` includes the amplitude.
+
+        Returns
+        -------
+        Tensor, (B, ...)
+            Image units per square pixel, times whatever else `weight` holds.
+        """
+        u, v, r2, shape = self._points(dx, dy)
+        assert self.profile.brightness is not None  # elliptical profiles always have one
+        return self.profile.brightness(r2.sqrt(), *shape) * weight
+
+    def planes(self, dx: Tensor, dy: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """The image, under the key ``image``, and a plane per wanted parameter, in that parameter's unit.
+
+        Parameters and units as in `image`.
+        """
+        u, v, r2, shape = self._points(dx, dy)
+        f, r_df_dr, df_dshape = with_derivatives(self.profile, r2.sqrt(), *shape)
+        image = f * weight
+        found = {"image": image}
+        amplitude_slopes = {name: self._like(slope, image) for name, slope in self.amplitude_slopes().items()}
+        for parameter, slope in zip(self.profile.shape, df_dshape, strict=True):
+            if parameter.name in self.wanted:
+                found[parameter.name] = torch.addcmul(slope * weight, image, amplitude_slopes[parameter.name])
+        geometric = self.wanted & _GEOMETRIC
+        if geometric:
+            common = r_df_dr * weight / r2
+            for name, polynomial in self._ellipses(dx).slopes(u, v, r2, geometric).items():
+                plane = polynomial.mul_(common)
+                if name in amplitude_slopes:
+                    plane.addcmul_(image, amplitude_slopes[name])
+                found[name] = plane
+        return found
+
+    def _ellipses(self, dx: Tensor) -> Ellipses:
+        q, pa, boxiness = (self.value(name).to(dx.dtype) for name in ("q", "pa", "boxiness"))
+        return Ellipses(q, pa, boxiness, dx.dim() - 1, self.superelliptical)
+
+    def _points(self, dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
+        ellipses = self._ellipses(dx)
+        u, v = ellipses.axes(dx, dy)
+        r2 = ellipses.radius_squared(u, v)
+        return u, v, r2, tuple(self._like(s, r2) for s in self.shape)
+
+    @staticmethod
+    def _like(values: Tensor, plane: Tensor) -> Tensor:
+        return values.to(plane.dtype).reshape(-1, *([1] * (plane.dim() - 1)))
