@@ -68,7 +68,7 @@ def fit(stamp: Stamp, start: Parts, model: str) -> Answer:
         pixelscale=1.0,
         zeropoint=22.5,
     )
-    first, *rest = start
+    first = next(iter(start))
     parts = {first: sersic(first, start[first], target)}
     whole = parts[first]
     if model == "bulge+disk":
