@@ -38,7 +38,7 @@ class JobRequest:
     Parameters
     ----------
     folder : str
-        Folder of FITS files.
+        Folder of FITS files, or a table of paths.
     model : str
         Template name or path of a TOML file.
     out : str
@@ -73,8 +73,8 @@ class JobRequest:
             If the folder, the PSF or the model file does not exist, or the run directory cannot be one.
         """
         folder = _path("folder", self.folder)
-        if not folder.is_dir():
-            raise SettingsError("folder", f"{folder} is not a folder", remedy="choose a folder of FITS files")
+        if not folder.exists():
+            raise SettingsError("folder", f"{folder} does not exist", remedy="choose a folder of FITS files")
         out = _path("run directory", self.out)
         if out.exists() and not out.is_dir():
             raise SettingsError("run directory", f"{out} is a file", remedy="choose another name")
