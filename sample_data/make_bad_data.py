@@ -140,15 +140,21 @@ def off_centre(psf: np.ndarray) -> np.ndarray:
     return np.roll(psf, (-1, 2), axis=(0, 1))
 
 
+def between_pixels(psf: np.ndarray) -> np.ndarray:
+    """A stamp one row and column smaller, the star in its middle and so between pixels."""
+    sums = psf[:-1] + psf[1:]
+    return (sums[:, :-1] + sums[:, 1:]) / 4
+
+
 # name, kind of fault, outcome, phrase of the message, maker
 CASES: tuple[tuple[str, str, str, str, Callable[[int], Files]], ...] = (
     ("healthy", "nothing wrong", "fine", "", lambda seed: files(healthy(seed))),
-    ("no_psf", "no PSF file", "fine", "PSF", changed("psf", lambda psf: None)),
+    ("no_psf", "no PSF file", "fine", "has no PSF", changed("psf", lambda psf: None)),
     (
         "no_sigma_but_gain",
         "sigma built from GAIN and RDNOISE",
-        "repaired",
-        "gain",
+        "fine",
+        "built from gain 2",
         lambda seed: {
             k: v for k, v in files(healthy(seed, 1000.0), GAIN=2.0, RDNOISE=4.0).items() if k != "sigma"
         },
@@ -156,80 +162,146 @@ CASES: tuple[tuple[str, str, str, str, Callable[[int], Files]], ...] = (
     (
         "missing_sigma",
         "image without sigma and without gain",
-        "repaired",
-        "sigma",
+        "fine",
+        "the scatter of the background",
         changed("sigma", lambda sigma: None),
     ),
     (
         "missing_image",
         "sigma and PSF without image",
         "skipped",
-        "image",
+        "but no image",
         changed("image", lambda image: None),
     ),
     (
         "truncated",
         "file cut off in the pixels",
         "skipped",
-        "truncated",
+        "or damaged",
         replaced("image", lambda b: b[:4300]),
     ),
     (
         "truncated_sigma",
         "sigma cut off in the pixels",
         "skipped",
-        "truncated",
+        "or damaged",
         replaced("sigma", lambda b: b[:4300]),
     ),
-    ("empty_file", "file of zero bytes", "skipped", "empty", replaced("image", lambda b: b"")),
+    ("empty_file", "file of zero bytes", "skipped", "the file is empty", replaced("image", lambda b: b"")),
     (
         "not_fits",
         "a web page saved as FITS",
         "skipped",
-        "FITS",
+        "not appear to be a valid FITS file",
         replaced("image", lambda b: b"<html><body>404 Not Found</body></html>\n"),
     ),
-    ("wrong_hdu", "a table where the image should be", "skipped", "HDU", replaced("image", table_only)),
-    ("cube", "three axes", "skipped", "2", changed("image", lambda image: np.stack([image, image, image]))),
-    ("nan_pixels", "NaN in six pixels", "repaired", "NaN", changed("image", spoil(np.nan))),
-    ("inf_pixels", "infinity in six pixels", "repaired", "inf", changed("image", spoil(np.inf))),
-    ("all_nan", "NaN everywhere", "skipped", "pixel", changed("image", lambda image: image * np.nan)),
-    ("sigma_zero", "sigma 0 in six pixels", "repaired", "sigma", changed("sigma", spoil(0.0))),
-    ("sigma_nan", "sigma NaN in six pixels", "repaired", "sigma", changed("sigma", spoil(np.nan))),
+    (
+        "wrong_hdu",
+        "a table where the image should be",
+        "skipped",
+        "has no image in any HDU",
+        replaced("image", table_only),
+    ),
+    (
+        "cube",
+        "three axes",
+        "skipped",
+        "has 3 dimensions",
+        changed("image", lambda image: np.stack([image, image, image])),
+    ),
+    (
+        "nan_pixels",
+        "NaN in six pixels",
+        "repaired",
+        "6 pixels of the image are NaN",
+        changed("image", spoil(np.nan)),
+    ),
+    (
+        "inf_pixels",
+        "infinity in six pixels",
+        "repaired",
+        "6 pixels of the image are NaN or infinite",
+        changed("image", spoil(np.inf)),
+    ),
+    (
+        "all_nan",
+        "NaN everywhere",
+        "skipped",
+        "every pixel is masked, NaN or infinite",
+        changed("image", lambda image: image * np.nan),
+    ),
+    (
+        "sigma_zero",
+        "sigma 0 in six pixels",
+        "repaired",
+        "6 pixels of the sigma are not positive",
+        changed("sigma", spoil(0.0)),
+    ),
+    (
+        "sigma_nan",
+        "sigma NaN in six pixels",
+        "repaired",
+        "6 pixels of the sigma are not positive",
+        changed("sigma", spoil(np.nan)),
+    ),
     (
         "sigma_negative",
         "sigma below 0 everywhere",
         "skipped",
-        "sigma",
+        "no pixel of the sigma is positive",
         changed("sigma", lambda sigma: -sigma),
     ),
     (
         "shape_mismatch_sigma",
         "sigma of another shape",
         "skipped",
-        "shape",
+        "the sigma is 36 x 40 pixels, the image 40 x 40",
         changed("sigma", lambda sigma: sigma[:, :-4].copy()),
     ),
     (
         "shape_mismatch_mask",
         "mask of another shape",
         "skipped",
-        "shape",
+        "the mask is 40 x 36 pixels, the image 40 x 40",
         changed("mask", lambda mask: mask[4:]),
     ),
-    ("all_masked", "every pixel masked", "skipped", "mask", changed("mask", lambda mask: mask + np.uint8(1))),
-    ("psf_even", "PSF with even sides", "repaired", "PSF", changed("psf", lambda psf: psf[:-1, :-1].copy())),
-    ("psf_off_centre", "PSF not in the middle of its stamp", "repaired", "PSF", changed("psf", off_centre)),
-    ("psf_negative", "PSF with negative pixels", "repaired", "negative", changed("psf", spoil(-1e-3, 3))),
+    (
+        "all_masked",
+        "every pixel masked",
+        "skipped",
+        "every pixel is masked",
+        changed("mask", lambda mask: mask + np.uint8(1)),
+    ),
+    ("psf_even", "PSF with even sides", "repaired", "has an even side", changed("psf", between_pixels)),
+    (
+        "psf_off_centre",
+        "PSF not in the middle of its stamp",
+        "repaired",
+        "it was moved by (-2, 1)",
+        changed("psf", off_centre),
+    ),
+    (
+        "psf_negative",
+        "PSF with negative pixels",
+        "repaired",
+        "has negative pixels",
+        changed("psf", spoil(-0.02, 3)),
+    ),
     (
         "psf_unnormalised",
         "PSF of sum 5000",
         "repaired",
-        "sum",
+        "the PSF sums to 5000",
         changed("psf", lambda psf: psf * np.float32(5000)),
     ),
-    ("psf_zero", "PSF of zeros", "skipped", "PSF", changed("psf", lambda psf: psf * np.float32(0))),
-    ("psf_nan", "NaN in the PSF", "repaired", "PSF", changed("psf", spoil(np.nan, 2))),
+    (
+        "psf_zero",
+        "PSF of zeros",
+        "skipped",
+        "no positive pixel",
+        changed("psf", lambda psf: psf * np.float32(0)),
+    ),
+    ("psf_nan", "NaN in the PSF", "repaired", "2 NaN or infinite pixels", changed("psf", spoil(np.nan, 2))),
     ("image_in_extension", "image after an empty primary HDU", "fine", "", in_extension),
     (
         "uint16_bzero",
@@ -250,7 +322,13 @@ CASES: tuple[tuple[str, str, str, str, Callable[[int], Files]], ...] = (
         "",
         lambda seed: files(healthy(seed)),
     ),
-    ("blank", "an image of zeros", "fine", "", changed("image", lambda image: image * np.float32(0))),
+    (
+        "blank",
+        "an image of zeros",
+        "skipped",
+        "have the value 0",
+        changed("image", lambda image: image * np.float32(0)),
+    ),
 )
 
 
