@@ -18,6 +18,7 @@ from galviewer.profiles.declaration import (
     X,
     Y,
     total,
+    total_slopes,
     with_derivatives,
 )
 from galviewer.profiles.registry import get, load_user_profiles, names, register
@@ -37,5 +38,6 @@ __all__ = [
     "names",
     "register",
     "total",
+    "total_slopes",
     "with_derivatives",
 ]

@@ -67,6 +67,9 @@ class Profile:
     flux : callable, optional
         ``flux(*shape) -> S``: integral of f over the plane for a circle, ``2 pi int f r dr``.
         Found by quadrature where it is None.
+    flux_slopes : callable, optional
+        ``flux_slopes(*shape) -> (d ln S/ds_1, ...)``; forward-mode differentiation of `flux`
+        where it is None.
     derivatives : callable, optional
         ``derivatives(r, *shape) -> (f, r df/dr, (df/ds_1, ...))``; forward-mode
         differentiation of `brightness` where it is None. A closed form is an optimisation
@@ -83,6 +86,7 @@ class Profile:
     shape: tuple[ProfileParameter, ...] = ()
     brightness: Callable[..., Tensor] | None = None
     flux: Callable[..., Tensor] | None = None
+    flux_slopes: Callable[..., tuple[Tensor, ...]] | None = None
     derivatives: Callable[..., tuple[Tensor, Tensor, tuple[Tensor, ...]]] | None = None
     size: str = ""
     reference: str = ""
@@ -147,6 +151,20 @@ def total(profile: Profile, *shape: Tensor) -> Tensor:
     r = size[..., None] * log_r.exp()
     integrand = r * r * profile.brightness(r, *(s[..., None] for s in shape))
     return 2.0 * math.pi * integrand.sum(-1) * (log_r[1] - log_r[0])
+
+
+def total_slopes(profile: Profile, *shape: Tensor) -> tuple[Tensor, ...]:
+    """Derivative of ``ln total`` in each shape parameter, (B,) each: closed form or forward mode."""
+    if profile.flux_slopes is not None:
+        return profile.flux_slopes(*shape)
+    import torch
+
+    slopes = []
+    for k in range(len(shape)):
+        tangents = tuple((torch.ones_like if j == k else torch.zeros_like)(s) for j, s in enumerate(shape))
+        norm, slope = torch.func.jvp(lambda *s: total(profile, *s), shape, tangents)
+        slopes.append(slope / norm)
+    return tuple(slopes)
 
 
 def with_derivatives(profile: Profile, r: Tensor, *shape: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:

@@ -91,6 +91,15 @@ def sersic_flux(r_eff: Tensor, n: Tensor) -> Tensor:
     return 2.0 * math.pi * r_eff**2 * n * (b - 2.0 * n * b.log() + torch.lgamma(2.0 * n)).exp()
 
 
+def sersic_flux_slopes(r_eff: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:
+    """Closed form of d ln(flux) in r_eff and n."""
+    import torch
+
+    b, slope = _b_and_slope(n)
+    in_n = 1.0 / n + slope - 2.0 * b.log() - 2.0 * n * slope / b + 2.0 * torch.digamma(2.0 * n)
+    return 2.0 / r_eff, in_n
+
+
 def sersic_derivatives(r: Tensor, r_eff: Tensor, n: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """Closed form of what `with_derivatives` finds: one log and two exps per pixel."""
     b, b_slope = _b_and_slope(n)
@@ -136,6 +145,7 @@ SERSIC = Profile(
     shape=(R_EFF, N),
     brightness=sersic_brightness,
     flux=sersic_flux,
+    flux_slopes=sersic_flux_slopes,
     derivatives=sersic_derivatives,
     reference="Sérsic 1963; Graham & Driver 2005, PASA 22, 118; Chen et al. 2024, eqs 1 and 5.",
 )
@@ -146,6 +156,7 @@ EXPONENTIAL = Profile(
     shape=(R_EFF,),
     brightness=exponential_brightness,
     flux=exponential_flux,
+    flux_slopes=lambda r_eff: (2.0 / r_eff,),
     derivatives=exponential_derivatives,
     reference="Freeman 1970, ApJ 160, 811; Chen et al. 2024, eqs 7 and 8.",
 )

@@ -87,8 +87,10 @@ class ConvolvedScene:
                 self._add_elliptical(padded, component, item, values, zeropoint, derivatives)
         transformed = torch.fft.rfft2(padded)
         transformed *= self.transfer[:, None]
-        convolved = torch.fft.irfft2(transformed, s=(self.frame.rows, self.frame.columns))
-        return self.frame.crop(convolved)
+        # One axis at a time, so that rows outside the image are dropped before the second transform.
+        rows, columns = self.frame.image_slices
+        kept = torch.fft.ifft(transformed, dim=-2)[..., rows, :]
+        return torch.fft.irfft(kept, n=self.frame.columns, dim=-1)[..., columns]
 
     def _add_elliptical(
         self,
@@ -104,7 +106,7 @@ class ConvolvedScene:
         superelliptical = not (boxiness.fixed and boxiness.start == 0.0)
         wanted = frozenset(part.parameter for part in item.parts) if derivatives else frozenset()
         brightness = Brightness(component.declaration, values, zeropoint, superelliptical, wanted)
-        amplitude = brightness.amplitude()[:, None]
+        amplitude = brightness.amplitude[:, None]
         dx, dy = self._offsets(values)
         slots = [("image", item.image_plane, 1.0), *((p.parameter, p.plane, p.factor) for p in item.parts)]
         slots = slots if derivatives else slots[:1]

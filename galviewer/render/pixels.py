@@ -104,7 +104,7 @@ class PixelScene:
         slots = [("image", item.image_plane, 1.0)]
         if derivatives:
             slots += [(part.parameter, part.plane, part.factor) for part in item.parts]
-        amplitude = brightness.amplitude()[:, None]
+        amplitude = brightness.amplitude[:, None]
         cells, brightest = self._pixels(values), None
         for depth in range(self.settings.pixel_depth + 1):
             split, brightest = self._to_split(brightness, cells, brightest)

@@ -7,12 +7,13 @@ so the same steps serve the image and every derivative.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 
 from galviewer.conventions import mag_to_flux
-from galviewer.profiles import Profile, total, with_derivatives
+from galviewer.profiles import Profile, total, total_slopes, with_derivatives
 from galviewer.render.geometry import Ellipses, box_area, box_area_slope
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Brightness:
         """The shape parameters, each (B,)."""
         return tuple(self.value(parameter.name) for parameter in self.profile.shape)
 
+    @cached_property
     def amplitude(self) -> Tensor:
         """Brightness per relative brightness, (B,), such that the integral is the flux; float64."""
         wide = [s.double() for s in self.shape]
@@ -61,17 +63,12 @@ class Brightness:
         area = self.value("q").double() * box_area(self.value("boxiness").double())
         return flux / (area * total(self.profile, *wide))
 
+    @cached_property
     def amplitude_slopes(self) -> dict[str, Tensor]:
-        """d(ln amplitude)/d(name) for each wanted shape parameter, q and boxiness; (B,), float64."""
-        slopes = {}
-        wide = tuple(s.double() for s in self.shape)
-        for k, parameter in enumerate(self.profile.shape):
-            if parameter.name in self.wanted:
-                tangents = tuple(torch.ones_like(s) if j == k else torch.zeros_like(s) for j, s in enumerate(wide))
-                norm, slope = torch.func.jvp(lambda *s: total(self.profile, *s), wide, tangents)
-                slopes[parameter.name] = -slope / norm
-        if "q" in self.wanted:
-            slopes["q"] = -1.0 / self.value("q").double()
+        """d(ln amplitude)/d(name) for each shape parameter, q and boxiness; (B,), float64."""
+        shape = total_slopes(self.profile, *(s.double() for s in self.shape))
+        slopes = {p.name: -slope for p, slope in zip(self.profile.shape, shape, strict=True)}
+        slopes["q"] = -1.0 / self.value("q").double()
         if "boxiness" in self.wanted:
             slopes["boxiness"] = -box_area_slope(self.value("boxiness").double())
         return slopes
@@ -102,7 +99,7 @@ class Brightness:
         f, r_df_dr, df_dshape = with_derivatives(self.profile, r2.sqrt(), *shape)
         image = f * weight
         found = {"image": image}
-        amplitude_slopes = {name: self._like(slope, image) for name, slope in self.amplitude_slopes().items()}
+        amplitude_slopes = {name: self._like(slope, image) for name, slope in self.amplitude_slopes.items()}
         for parameter, slope in zip(self.profile.shape, df_dshape, strict=True):
             if parameter.name in self.wanted:
                 found[parameter.name] = torch.addcmul(slope * weight, image, amplitude_slopes[parameter.name])

@@ -46,12 +46,13 @@ class Frame:
         """Rows and columns of the part that is rendered; the rest stays zero."""
         return tuple((side - 1 + 2 * self.margin) * self.fine + 1 for side in (self.height, self.width))
 
-    def crop(self, padded: Tensor) -> Tensor:
-        """The image's pixels of a padded plane (..., rows, columns)."""
+    @property
+    def image_slices(self) -> tuple[slice, slice]:
+        """Rows and columns of the padded grid that are the image's pixel centres."""
         start, step = self.margin * self.fine, self.fine
-        rows = slice(start, start + (self.height - 1) * step + 1, step)
-        columns = slice(start, start + (self.width - 1) * step + 1, step)
-        return padded[..., rows, columns]
+        ends = (start + (side - 1) * step + 1 for side in (self.height, self.width))
+        rows, columns = (slice(start, end, step) for end in ends)
+        return rows, columns
 
 
 def psf_centre(side: int) -> int:
@@ -74,9 +75,9 @@ def plan_frame(shape: tuple[int, int], psf: Tensor, oversample: int, settings: R
         Accuracy.
     """
     fine = _needed_fineness(psf, oversample, settings.psf_band)
-    half = [math.ceil((side // 2 + 1) / oversample) for side in psf.shape[-2:]]
+    half = [math.ceil((side // 2) / oversample) for side in psf.shape[-2:]]
     margin = min(_light_radius(psf, oversample, settings.psf_light), max(half))
-    sides = [fast_length((side + margin + reach) * fine + 1) for side, reach in zip(shape, half, strict=True)]
+    sides = [fast_length((side + margin + reach) * fine) for side, reach in zip(shape, half, strict=True)]
     return Frame(shape[0], shape[1], fine, margin, max(sides[0], 16), max(sides[1], 16))
 
 

@@ -44,7 +44,7 @@ class RenderSettings:
     core_ratio: float = 4.0
     core_levels: int = 4
     core_inner: float = 0.25
-    psf_light: float = 0.997
+    psf_light: float = 0.995
     psf_band: float = 3e-3
     pixel_fineness: float = 0.5
     pixel_depth: int = 13
