@@ -1,0 +1,15 @@
+"""Guess: pixels to start values, in a few milliseconds per galaxy.
+
+starts       start values of any model
+measurement  sky, flux, centre, size and shape of the target
+decompose    two components from the rings
+detect       the target among its neighbours, with sep
+shape        axis ratio and angle from weighted moments
+radial       brightness in elliptical rings and the Sérsic profile that explains it
+library      seeing-convolved profiles, tabulated
+"""
+
+from galviewer.guess.measurement import Measurement, measure
+from galviewer.guess.starts import starts
+
+__all__ = ["Measurement", "measure", "starts"]

@@ -1,0 +1,100 @@
+"""Finding the target among the objects of an image, with sep."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import sep
+
+from galviewer.survey.noise import background
+
+
+class Detection(NamedTuple):
+    """The target and what surrounds it."""
+
+    x: float
+    y: float
+    others: np.ndarray
+    radius: float
+    found: bool
+
+
+def sky_and_scatter(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """Sky level and scatter; where the galaxy fills the image its rim is the better sky."""
+    level, rms = background(image, mask)
+    width = max(2, min(image.shape) // 12)
+    inside = np.zeros(image.shape, dtype=bool)
+    inside[width:-width, width:-width] = True
+    rim = ~mask & ~inside
+    if rim.sum() > 100:
+        rim_level, rim_rms = background(image, ~rim)
+        if rim_level < level - 0.1 * rim_rms or rms <= 0:
+            level, rms = rim_level, rim_rms if rim_rms > 0 else rms
+    if rms <= 0:  # a noiseless image
+        values = image[~mask]
+        rms = 1e-4 * float(np.max(np.abs(values - level))) or 1.0
+    return level, rms
+
+
+def detect(image: np.ndarray, mask: np.ndarray, rms: float, target: tuple[float, float]) -> Detection:
+    """The object at the target's place.
+
+    Parameters
+    ----------
+    image : ndarray, (H, W)
+        Sky-subtracted, native, contiguous.
+    mask : ndarray of bool, (H, W)
+        True = ignored.
+    rms : float
+        Scatter of the sky.
+    target : (x, y)
+        Where the target is expected.
+
+    Returns
+    -------
+    Detection
+        Its place, a rough radius (pixels), and a mask of all other objects. `found` is False
+        when nothing is there; the place is then the expected one.
+    """
+    scaled = np.ascontiguousarray(image / rms)
+    nothing = Detection(*target, np.zeros(image.shape, dtype=bool), 0.05 * min(image.shape), False)
+    try:
+        objects, labels = sep.extract(
+            scaled, 1.5, mask=mask.copy(), minarea=5, deblend_cont=0.01, segmentation_map=True
+        )
+    except Exception:  # sep raises bare Exceptions when its buffers overflow
+        return nothing
+    if len(objects) == 0:
+        return nothing
+    label = _target(objects, labels, target)
+    if label == 0:
+        return nothing._replace(others=_grown(labels > 0))
+    chosen = objects[label - 1]
+    radius = float(np.sqrt(max(chosen["npix"], 5) / np.pi))
+    others = _grown((labels > 0) & (labels != label)) & (labels != label)
+    return Detection(float(chosen["x"]), float(chosen["y"]), others, radius, True)
+
+
+def _target(objects: np.ndarray, labels: np.ndarray, target: tuple[float, float]) -> int:
+    """Label of the object that covers the place, or of the nearest within reach; 0 if there is none."""
+    rows, columns = labels.shape
+    x, y = target
+    row, column = min(max(round(y), 0), rows - 1), min(max(round(x), 0), columns - 1)
+    if labels[row, column]:
+        return int(labels[row, column])
+    distance = np.hypot(objects["x"] - x, objects["y"] - y)
+    reach = np.maximum(0.08 * min(rows, columns), 2.0 * objects["a"])
+    nearest = int(np.argmin(distance / reach))
+    return nearest + 1 if distance[nearest] < reach[nearest] else 0
+
+
+def _grown(area: np.ndarray) -> np.ndarray:
+    """The area and one pixel around it."""
+    grown = area.copy()
+    grown[1:] |= area[:-1]
+    grown[:-1] |= area[1:]
+    sides = grown.copy()
+    grown[:, 1:] |= sides[:, :-1]
+    grown[:, :-1] |= sides[:, 1:]
+    return grown
