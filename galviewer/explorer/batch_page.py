@@ -6,22 +6,19 @@ The page asks for news by itself (`static/batch_page.js`); nothing here runs whi
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import panel as pn
 import param
 
 from galviewer import flags
 from galviewer.errors import GalviewerError
 from galviewer.explorer.batch import FILE, PRESENT, Batch
+from galviewer.explorer.component import Component, static
 from galviewer.explorer.jobs import PSF_KINDS, failures_by_flag
 from galviewer.model import TEMPLATES
 
 if TYPE_CHECKING:
     from galviewer.explorer.state import State
-
-_STATIC = Path(__file__).parent / "static"
 
 _SUFFIXES = {
     "folder": (".csv", ".ecsv"),
@@ -37,7 +34,7 @@ _KINDS = {
 }
 
 
-class BatchPage(pn.custom.JSComponent):
+class BatchPage(Component):
     """The page as a component; `build` makes one.
 
     Parameters
@@ -53,8 +50,8 @@ class BatchPage(pn.custom.JSComponent):
     table = param.Dict(default={})
     notice = param.Dict(default={})
 
-    _esm = (_STATIC / "batch_page.js").read_text("utf-8")
-    _stylesheets = [(_STATIC / "batch_page.css").read_text("utf-8")]  # noqa: RUF012 - Panel's own way
+    _esm = static("shared.js", "batch_page.js")
+    _stylesheets = [static("base.css", "batch_page.css")]  # noqa: RUF012 - Panel's own way
 
     def __init__(self, batch: Batch, **params: Any) -> None:
         self._batch = batch
@@ -181,7 +178,11 @@ def _progress(batch: Batch) -> dict[str, Any]:
 
 def _lists() -> dict[str, list[list[str]]]:
     """Choices of the form, each as value and label."""
-    models = [[PRESENT, "the model of the Fit page"], *([name, name] for name in TEMPLATES), [FILE, "a TOML file …"]]
+    models = [
+        [PRESENT, "the model of the Fit page"],
+        *([name, name] for name in TEMPLATES),
+        [FILE, "a TOML file …"],
+    ]
     devices = [["auto", "auto"], ["cpu", "cpu"], ["cuda", "cuda"]]
     return {"models": models, "psf_kinds": [[kind, _KINDS[kind]] for kind in PSF_KINDS], "devices": devices}
 

@@ -3,19 +3,6 @@
 
 const FAST = 400, SLOW = 2500  // ms between looks at a run at work, and at one at rest
 
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag)
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key === "test") node.dataset.test = value
-    else if (key === "data") Object.assign(node.dataset, value)
-    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value)
-    else if (key in node && key !== "list") node[key] = value
-    else node.setAttribute(key, value)
-  }
-  node.append(...children)
-  return node
-}
-
 function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–"
   const s = Math.round(seconds)
@@ -33,30 +20,30 @@ function buildForm(model, send) {
     fileRow.hidden = fields.model.value !== "file"
   }
   const row = (label, control, hint) =>
-    make("label", { className: "row", title: hint || "" }, make("span", {}, label), control)
+    h("label", { className: "row", title: hint || "" }, h("span", {}, label), control)
   const path = (name, suffix) => {
-    const list = make("datalist", { id: `gv-list-${name}` })
-    const input = make("input", { type: "text", test: `batch-${name}`, spellcheck: false, autocomplete: "off" })
+    const list = h("datalist", { id: `gv-list-${name}` })
+    const input = h("input", { type: "text", "data-test": `batch-${name}`, spellcheck: false, autocomplete: "off" })
     input.setAttribute("list", list.id)
     input.addEventListener("input", () => send({ do: "complete", field: name, text: input.value }))
     input.addEventListener("focus", () => send({ do: "complete", field: name, text: input.value }))
     input.addEventListener("change", changed)
     fields[name] = input
-    return make("span", { className: "path" }, input, list)
+    return h("span", { className: "path" }, input, list)
   }
   const text = (name, placeholder) => {
-    fields[name] = make("input", { type: "text", test: `batch-${name}`, placeholder, onchange: changed, inputMode: "decimal" })
+    fields[name] = h("input", { type: "text", "data-test": `batch-${name}`, placeholder, onchange: changed, inputMode: "decimal" })
     return fields[name]
   }
   const choice = (name, options) => {
-    fields[name] = make("select", { test: `batch-${name}`, onchange: changed })
-    for (const [value, label] of options) fields[name].append(make("option", { value }, label))
+    fields[name] = h("select", { "data-test": `batch-${name}`, onchange: changed })
+    for (const [value, label] of options) fields[name].append(h("option", { value }, label))
     return fields[name]
   }
   const lists = model.lists
   const fileRow = row("TOML file", path("model_file"), "a model written by galviewer or by hand")
-  const box = make("div", { className: "card form" },
-    make("h2", {}, "Fit a whole folder"),
+  const box = h("div", { className: "card form" },
+    h("h2", {}, "Fit a whole folder"),
     row("Folder", path("folder"), "folder of FITS files, or a table of paths"),
     row("Model", choice("model", lists.models)), fileRow,
     row("PSF for all", path("psf"), "one PSF file for galaxies without their own; empty: one each"),
@@ -65,10 +52,10 @@ function buildForm(model, send) {
     row("Pixel scale", text("pixel_scale", "from the headers"), "arcsec per pixel"),
     row("Device", choice("device", lists.devices)),
     row("Run directory", path("out"), "where the catalogue and the FITS blocks go"),
-    make("div", { className: "buttons" },
-      make("button", { test: "batch-check", onclick: () => send({ do: "check" }), title: "read every file, fit nothing" }, "Check folder"),
-      make("button", { test: "batch-start", className: "primary", onclick: () => { changed(); send({ do: "start" }) } }, "Start")),
-    make("div", { className: "notice", test: "batch-notice" }))
+    h("div", { className: "buttons" },
+      h("button", { "data-test": "batch-check", onclick: () => send({ do: "check" }), title: "read every file, fit nothing" }, "Check folder"),
+      h("button", { "data-test": "batch-start", className: "primary", onclick: () => { changed(); send({ do: "start" }) } }, "Start")),
+    h("div", { className: "notice", "data-test": "batch-notice" }))
   const update = () => {
     for (const [key, field] of Object.entries(fields)) {
       if (field !== field.getRootNode().activeElement && key in model.form) field.value = model.form[key]
@@ -84,15 +71,15 @@ function buildForm(model, send) {
   update()
   const suggest = (message) => {
     const list = box.querySelector(`#gv-list-${CSS.escape(message.field)}`)
-    if (list) list.replaceChildren(...message.paths.map((value) => make("option", { value })))
+    if (list) list.replaceChildren(...message.paths.map((value) => h("option", { value })))
   }
   return { box, suggest }
 }
 
 function buildCheck(model) {
-  const title = make("div", { className: "headline", test: "batch-check-counts" })
-  const list = make("ul", { test: "batch-problems" })
-  const box = make("div", { className: "card check", hidden: true }, title, list)
+  const title = h("div", { className: "headline", "data-test": "batch-check-counts" })
+  const list = h("ul", { "data-test": "batch-problems" })
+  const box = h("div", { className: "card check", hidden: true }, title, list)
   const update = () => {
     const c = model.check
     box.hidden = !("found" in c)
@@ -101,7 +88,7 @@ function buildCheck(model) {
     title.textContent = `${count(c.found)} galaxies, ${count(c.usable)} usable${c.done ? "" : " so far"}`
       + ` · ${count(c.errors)} errors, ${count(c.repaired)} repaired, ${count(c.notes)} notes${reading}`
     title.dataset.done = c.done
-    list.replaceChildren(...c.problems.map(([kind, sentence]) => make("li", { data: { kind } }, sentence)))
+    list.replaceChildren(...c.problems.map(([kind, sentence]) => h("li", { "data-kind": kind }, sentence)))
   }
   model.on("check", update)
   update()
@@ -109,23 +96,23 @@ function buildCheck(model) {
 }
 
 function buildProgress(model, send, view, look) {
-  const test = (name) => make("span", { test: `batch-${name}` })
-  const phase = make("span", { className: "phase", test: "batch-phase" })
-  const bar = make("div", { className: "fill" })
-  const out = make("span", { className: "dim out", test: "batch-run" })
+  const test = (name) => h("span", { "data-test": `batch-${name}` })
+  const phase = h("span", { className: "phase", "data-test": "batch-phase" })
+  const bar = h("div", { className: "fill" })
+  const out = h("span", { className: "dim out", "data-test": "batch-run" })
   const numbers = Object.fromEntries(["count", "failed", "skipped", "rate", "left", "seconds", "memory"].map((n) => [n, test(n)]))
-  const figure = (label, name) => make("div", { className: "figure" }, numbers[name], make("small", {}, label))
+  const figure = (label, name) => h("div", { className: "figure" }, numbers[name], h("small", {}, label))
   const button = (name, label, title, className = "") =>
-    make("button", { test: `batch-${name}`, title, className, onclick: () => send({ do: name }) }, label)
+    h("button", { "data-test": `batch-${name}`, title, className, onclick: () => send({ do: name }) }, label)
   const cancel = button("cancel", "Cancel", "stop after the galaxies in hand; what is done stays")
   const kill = button("kill", "Stop now", "end the process at once; finished parts stay", "danger")
   const resume = button("resume", "Resume", "go on where it stopped", "primary")
-  const chips = make("div", { className: "chips", test: "batch-flags" })
-  const message = make("div", { className: "notice", test: "batch-message" })
-  const box = make("div", { className: "card progress" },
-    make("div", { className: "line" }, phase, out, make("span", { className: "space" }), cancel, kill, resume),
-    make("div", { className: "bar" }, bar),
-    make("div", { className: "figures" }, figure("galaxies", "count"), figure("failed", "failed"), figure("skipped", "skipped"),
+  const chips = h("div", { className: "chips", "data-test": "batch-flags" })
+  const message = h("div", { className: "notice", "data-test": "batch-message" })
+  const box = h("div", { className: "card progress" },
+    h("div", { className: "line" }, phase, out, h("span", { className: "space" }), cancel, kill, resume),
+    h("div", { className: "bar" }, bar),
+    h("div", { className: "figures" }, figure("galaxies", "count"), figure("failed", "failed"), figure("skipped", "skipped"),
       figure("per second", "rate"), figure("left", "left"), figure("running", "seconds"), figure("MB", "memory")),
     chips, message)
   const update = () => {
@@ -148,8 +135,8 @@ function buildProgress(model, send, view, look) {
     resume.hidden = !p.resumable
     message.textContent = p.message || ""
     message.dataset.kind = "error"
-    chips.replaceChildren(...Object.entries(p.flags || {}).map(([name, n]) => make("button", {
-      className: "chip", data: { flag: name, on: String(view.flag === name) }, title: (p.meanings || {})[name] || "",
+    chips.replaceChildren(...Object.entries(p.flags || {}).map(([name, n]) => h("button", {
+      className: "chip", "data-flag": name, "data-on": String(view.flag === name), title: (p.meanings || {})[name] || "",
       onclick: () => { view.flag = view.flag === name ? "" : name; view.offset = 0; look(); update() },
     }, `${name} ${count(n)}`)))
   }
@@ -159,17 +146,17 @@ function buildProgress(model, send, view, look) {
 }
 
 function buildTable(model, send, view, look) {
-  const search = make("input", { type: "search", placeholder: "name contains …", test: "batch-search",
+  const search = h("input", { type: "search", placeholder: "name contains …", "data-test": "batch-search",
     oninput: () => { view.search = search.value; view.offset = 0; look() } })
-  const where = make("span", { className: "dim", test: "batch-where" })
+  const where = h("span", { className: "dim", "data-test": "batch-where" })
   const turn = (steps) => () => { view.offset = Math.max(0, view.offset + steps * view.limit); look() }
-  const previous = make("button", { onclick: turn(-1), test: "batch-previous", title: "previous page" }, "‹")
-  const next = make("button", { onclick: turn(1), test: "batch-next", title: "next page" }, "›")
-  const head = make("tr"), body = make("tbody")
-  const empty = make("div", { className: "empty" }, "Results appear here as parts of the catalogue are written. A click on a row opens the galaxy with its fit.")
-  const box = make("div", { className: "card table" },
-    make("div", { className: "line" }, make("h2", {}, "Results"), where, make("span", { className: "space" }), search, previous, next),
-    make("div", { className: "scroll" }, make("table", { test: "batch-table" }, make("thead", {}, head), body), empty))
+  const previous = h("button", { onclick: turn(-1), "data-test": "batch-previous", title: "previous page" }, "‹")
+  const next = h("button", { onclick: turn(1), "data-test": "batch-next", title: "next page" }, "›")
+  const head = h("tr"), body = h("tbody")
+  const empty = h("div", { className: "empty" }, "Results appear here as parts of the catalogue are written. A click on a row opens the galaxy with its fit.")
+  const box = h("div", { className: "card table" },
+    h("div", { className: "line" }, h("h2", {}, "Results"), where, h("span", { className: "space" }), search, previous, next),
+    h("div", { className: "scroll" }, h("table", { "data-test": "batch-table" }, h("thead", {}, head), body), empty))
   const update = () => {
     const t = model.table
     const rows = t.rows || [], columns = t.columns || []
@@ -178,8 +165,8 @@ function buildTable(model, send, view, look) {
     where.textContent = rows.length ? `${count(view.offset + 1)}–${count(view.offset + rows.length)} of ${count(t.total)}` : ""
     previous.disabled = view.offset === 0
     next.disabled = view.offset + rows.length >= (t.total || 0)
-    head.replaceChildren(...columns.map((column) => make("th", {
-      title: (t.units || {})[column] || "", data: { column, sorted: view.sort === column ? (view.descending ? "down" : "up") : "" },
+    head.replaceChildren(...columns.map((column) => h("th", {
+      title: (t.units || {})[column] || "", "data-column": column, "data-sorted": view.sort === column ? (view.descending ? "down" : "up") : "",
       onclick: () => {
         view.descending = view.sort === column ? !view.descending : false
         view.sort = column
@@ -187,10 +174,10 @@ function buildTable(model, send, view, look) {
         look()
       },
     }, column.replaceAll("_", " "))))
-    body.replaceChildren(...rows.map((cells) => make("tr", { test: "batch-row", data: { name: cells[0] }, tabIndex: 0,
+    body.replaceChildren(...rows.map((cells) => h("tr", { "data-test": "batch-row", "data-name": cells[0], tabIndex: 0,
       onclick: () => send({ do: "inspect", name: cells[0] }),
       onkeydown: (event) => { if (event.key === "Enter") send({ do: "inspect", name: cells[0] }) },
-    }, ...cells.map((cell, k) => make("td", { className: columns[k] === "name" || columns[k] === "flags" || columns[k] === "message" ? "text" : "" }, cell)))))
+    }, ...cells.map((cell, k) => h("td", { className: columns[k] === "name" || columns[k] === "flags" || columns[k] === "message" ? "text" : "" }, cell)))))
   }
   model.on("table", update)
   update()
@@ -203,9 +190,9 @@ export function render({ model, el }) {
   const look = () => send({ do: "view", view })
   const form = buildForm(model, send)
   model.on("msg:custom", (message) => { if (message.field) form.suggest(message) })
-  el.append(make("div", { className: "page", test: "batch-page" },
-    make("div", { className: "left" }, form.box, buildCheck(model)),
-    make("div", { className: "right" }, buildProgress(model, send, view, look), buildTable(model, send, view, look))))
+  el.append(h("div", { className: "page", "data-test": "batch-page" },
+    h("div", { className: "left" }, form.box, buildCheck(model)),
+    h("div", { className: "right" }, buildProgress(model, send, view, look), buildTable(model, send, view, look))))
   // The page asks; the server keeps no timer, so a closed tab leaves nothing behind.
   let asked = 0
   const timer = setInterval(() => {
