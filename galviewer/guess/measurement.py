@@ -14,7 +14,6 @@ from galviewer.guess.radial import RadialFit, Rings, fit_sersic, growth_radius, 
 from galviewer.guess.shape import Shape, moments
 from galviewer.survey.galaxy import Galaxy
 
-KAPPA = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +79,7 @@ def measure(galaxy: Galaxy, sky: float | None = None) -> Measurement:
     used = ~(galaxy.mask | found.others)
     size = library.psf_size(galaxy.psf, galaxy.psf_oversample)
     ellipse = _shape(image, used, found.x, found.y, max(0.5 * found.radius, 1.2 * size.r50))
-    if not ellipse.ok or (not found.found and _significance(image, used, ellipse) < 5.0):
+    if not ellipse.ok or (not found.found and ellipse.signal < 5.0):
         x, y = galaxy.target
         return Measurement(x, y, math.nan, math.nan, 1.0, 0.0, math.nan, start, rms, False, None, size)
     held = None if sky is None else (sky - start) / rms
@@ -118,15 +117,6 @@ def _shape(image: np.ndarray, used: np.ndarray, x: float, y: float, radius: floa
     return second if second.ok else first
 
 
-def _significance(image: np.ndarray, used: np.ndarray, ellipse: Shape) -> float:
-    """Signal over noise of the light inside of the weight (image in units of the noise)."""
-    half = max(int(2.0 * ellipse.scale), 2)
-    row, column = round(ellipse.y), round(ellipse.x)
-    box = np.s_[max(row - half, 0) : row + half + 1, max(column - half, 0) : column + half + 1]
-    values = image[box][used[box]]
-    return float(values.sum() / math.sqrt(values.size)) if values.size else 0.0
-
-
 def before_seeing(ellipse: Shape, fit: RadialFit, size: PsfSize) -> tuple[float, float]:
     """Axis ratio and major-axis r_eff before the seeing.
 
@@ -140,10 +130,27 @@ def before_seeing(ellipse: Shape, fit: RadialFit, size: PsfSize) -> tuple[float,
     profile = library.profiles(t, size, slice(j, j + 1))[i, 0]
     bare_profile = library.sersic(t / fit.r_eff, library.N_GRID[i])
     seen, bare = (_free_moment(light * t, t, weight, ellipse.scale) for light in (profile, bare_profile))
-    added = KAPPA * max(seen - bare, 0.0)
-    major, minor = seen / ellipse.q - added, max(seen * ellipse.q - added, 0.0)
+    observed = _debiased(ellipse)
+    added = _calibrated(observed, bare / seen) * max(seen - bare, 0.0)
+    major, minor = seen / observed - added, max(seen * observed - added, 0.0)
     q = min(max(math.sqrt(minor / major), 0.1), 1.0)
     return q, fit.r_eff * math.sqrt(major / max(seen - added, 0.05 * seen))
+
+
+def _calibrated(observed: float, resolved: float) -> float:
+    """Part of s^2 to be subtracted, by the observed q and the share of the moment that is the galaxy's.
+
+    A regression on simulated galaxies (Moffat PSFs, n 0.5 to 6, q above 0.15, r_eff of 0.3 to 8
+    PSF half-light radii); takes the median error of q from -0.02 to 0.00.
+    """
+    return min(max(0.954 - 0.474 * (1.0 - observed) + 0.294 * min(resolved, 1.0), 0.6), 1.0)
+
+
+def _debiased(ellipse: Shape) -> float:
+    """Axis ratio freed of the elongation that noise alone would show."""
+    e = (1.0 - ellipse.q**2) / (1.0 + ellipse.q**2)
+    e = math.sqrt(max(e**2 - (2.0 / max(ellipse.signal, 1.0)) ** 2, 0.0))
+    return math.sqrt((1.0 - e) / (1.0 + e))
 
 
 def _free_moment(light: np.ndarray, t: np.ndarray, weight: np.ndarray, scale: float) -> float:

@@ -98,7 +98,7 @@ def fit_sersic(rings: Rings, size: PsfSize, sky: float | None, near: float) -> R
     grid = library.profiles(rings.radius, size, part)
     weight = 1.0 / errors(rings) ** 2
     flux, level, cost = linear(grid, rings.mean, weight, sky)
-    cost = np.where(flux > 0, cost, np.inf)
+    cost = np.where(flux > 0, cost + _unlikely(part, near / size.r50), np.inf)
     if not np.isfinite(cost).any():
         return RadialFit(math.nan, near, 1.5, sky or 0.0)
     i, j = np.unravel_index(int(np.argmin(cost)), cost.shape)
@@ -109,6 +109,13 @@ def fit_sersic(rings: Rings, size: PsfSize, sky: float | None, near: float) -> R
     best = _between(grid, i + di, j + dj)
     flux, level, _ = linear(best[None], rings.mean, weight, sky)
     return RadialFit(float(flux[0]), r_eff, n, float(level[0]))
+
+
+def _unlikely(part: slice, near: float) -> np.ndarray:
+    """Weak prior (N, RHO) on n and size: it decides only where the rings say little."""
+    n = ((np.log(N_GRID) - math.log(1.5)) / 0.7) ** 2
+    rho = ((np.log(RHO_GRID[part]) - math.log(near)) / 1.0) ** 2
+    return n[:, None] + rho[None, :]
 
 
 def linear(

@@ -9,7 +9,11 @@ import numpy as np
 
 
 class Shape(NamedTuple):
-    """Ellipse of the light inside a weight; `scale` is the weight's dispersion (geometric mean of axes)."""
+    """Ellipse of the light inside a weight.
+
+    `scale` and `size` are the dispersions of the weight and of the weighted light (geometric mean
+    of both axes, pixels); `signal` is the weighted light over its noise.
+    """
 
     x: float
     y: float
@@ -17,6 +21,7 @@ class Shape(NamedTuple):
     pa: float
     scale: float
     size: float
+    signal: float
     ok: bool
 
 
@@ -39,7 +44,7 @@ def moments(
     Parameters
     ----------
     image : ndarray, (H, W)
-        Sky-subtracted pixels.
+        Sky-subtracted pixels, in units of their noise.
     used : ndarray, (H, W)
         1 where a pixel counts, 0 where not.
     x, y : float
@@ -62,7 +67,7 @@ def moments(
     x0, y0 = x, y
     covariance = _covariance(scale, q, pa)
     determinant = scale**4
-    size, ok = scale, False
+    size, signal, ok = scale, 0.0, False
     for _ in range(iterations):
         xx, yy, xy = covariance
         half = 3.5 * math.sqrt(max(xx, yy))
@@ -75,7 +80,7 @@ def moments(
         light = weight * image[rows, columns]
         total = float(light.sum())
         if not total > 0:
-            return Shape(x0, y0, q, pa, scale, size, False)
+            return Shape(x0, y0, q, pa, scale, size, 0.0, False)
         if move:
             # 2 undoes the pull of a weight as wide as the light
             step_x = min(max(2.0 * float((light * dx).sum()) / total, -0.5 * scale), 0.5 * scale)
@@ -90,8 +95,9 @@ def moments(
         mxy = float(dy[:, 0] @ light @ dx[0]) / total
         area = mxx * myy - mxy**2
         if not (area > 0 and mxx > 0):
-            return Shape(x0, y0, q, pa, scale, size, False)
+            return Shape(x0, y0, q, pa, scale, size, 0.0, False)
         size, ok = area**0.25, True
+        signal = total / math.sqrt(float((weight**2).sum()))
         # the weighted shape is half-way between weight and light: overshoot to converge quickly
         new = _overshoot(covariance, (mxx, myy, mxy), determinant)
         change = max(abs(a - b) for a, b in zip(new, covariance, strict=True)) / scale**2
@@ -99,7 +105,7 @@ def moments(
         if change < 0.005 and max(abs(step_x), abs(step_y)) < 0.005 * scale:
             break
     q, pa = _ellipse(covariance)
-    return Shape(x, y, q, pa, scale, size, ok)
+    return Shape(x, y, q, pa, scale, size, signal, ok)
 
 
 def _covariance(scale: float, q: float, pa: float) -> tuple[float, float, float]:
