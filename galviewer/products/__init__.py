@@ -1,10 +1,12 @@
 """What a fit leaves behind. numpy, astropy and pyarrow only: a finished run is read without torch.
 
 fitted      GalaxyFit, everything known about one fitted galaxy
-photometry  fluxes, half-light radii and surface brightness from fitted parameters, closed forms
-catalogue   the columns of a catalogue, each with unit and description, and their values
-tables      catalogues as FITS, Parquet, ECSV, VOTable, CSV and HDF5 files
+photometry  half-light radii, surface brightness, error propagation: closed forms on plain floats
+catalogue   the columns of a catalogue, each with unit and description, and one galaxy's values
+tables      catalogues as Parquet parts and as FITS, Parquet, ECSV, VOTable, CSV and HDF5 files
 blocks      one FITS file per galaxy: data, model, residual, sigma, mask, components, parameters
+fitsfile    the small, fast FITS writer below the blocks
+files       files that are there completely or not at all; names that are safe on disk
 """
 
 from galviewer.products.fitted import GalaxyFit
