@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,3 +80,35 @@ def test_no_page_names_a_private_place(root: Path) -> None:
     words = ("/" + "work/", "/" + "root/", "/" + "home/")
     found = [f"{page.name}: {word}" for page in pages for word in words if word in page.read_text("utf-8")]
     assert found == []
+
+
+def test_flags_and_columns_are_on_their_pages(root: Path) -> None:
+    """The pages say what the code says; ``python docs/make_tables.py`` writes them again."""
+    spec = importlib.util.spec_from_file_location("make_tables", root / "docs" / "make_tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    for name, page in tables.PAGES.items():
+        assert (root / "docs" / name).read_text("utf-8") == page(), f"run python docs/make_tables.py for {name}"
+
+
+def test_every_column_of_every_template_is_described() -> None:
+    """No catalogue column without words, and none without a unit that has one."""
+    from galviewer import model
+    from galviewer.products import catalogue
+
+    for name in model.TEMPLATES:
+        for info in catalogue.columns(model.template(name)):
+            assert info.description.strip(), f"{name}: {info.name}"
+            assert info.description.isascii(), f"{name}: {info.name} cannot go into a FITS header"
+
+
+def test_the_readme_has_the_two_commands(root: Path) -> None:
+    """The two set-up commands stand in the README as .ci/run takes them."""
+    lines = (root / "README.md").read_text("utf-8").splitlines()
+    commands = [line for line in lines if line.startswith("python -m pip install -c constraints.txt ")]
+    assert commands == [
+        "python -m pip install -c constraints.txt . && galviewer demo",
+        "python -m pip install -c constraints.txt -e '.[test]' && python -m pytest",
+    ]

@@ -1,0 +1,186 @@
+"""Measure how true the images are, and how true the fits.
+
+Usage::
+
+    python benchmarks/accuracy.py render --galaxies 256
+    python benchmarks/accuracy.py fit DATA/galsim_single --galaxies 128
+
+``render`` draws galaxies with GalSim without noise and compares galviewer's image at the same parameters:
+sum(((model - truth) / sigma)^2) over a stamp, by Sersic index and radius. ``fit`` fits simulated stamps from
+measured starts and compares with ``truth.csv`` (columns id, x, y, mag, re, n, q, pa).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import galsim
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "sample_data"))
+import make_sample_data as drawing  # noqa: E402
+
+N_EDGES = (0.5, 1.0, 2.0, 4.0, 6.0)
+R_EDGES = (2.0, 5.0, 20.0)
+SIDE = 128
+COLUMNS = ("x", "y", "mag", "r_eff", "n", "q", "pa")
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    tasks = parser.add_subparsers(dest="task", required=True)
+    render = tasks.add_parser("render")
+    fit = tasks.add_parser("fit")
+    fit.add_argument("folder", type=Path)
+    fit.add_argument("--batch", type=int, default=16)
+    for task in (render, fit):
+        task.add_argument("--galaxies", type=int, default=128)
+        task.add_argument("--dtype", default="float32", choices=["float32", "float64"])
+        task.add_argument("--threads", type=int, default=1)
+        task.add_argument("--device", default="cpu")
+    return parser.parse_args()
+
+
+def simulate(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Parameters (N, 7), noiseless images and sigmas (N, H, W), and the effective PSF that all share."""
+    rng = np.random.default_rng(7)
+    psf = galsim.Moffat(beta=3.5, fwhm=1.2, gsparams=drawing.ACCURATE).shear(g1=0.02, g2=-0.03)
+    half = drawing.PSF_SIDE // 2
+    star = drawing.draw(
+        galsim.DeltaFunction(gsparams=drawing.ACCURATE), psf, (2 * half + 1, 2 * half + 1), half, half
+    )
+    parameters, images = np.empty((count, 7)), np.empty((count, SIDE, SIDE))
+    for i in range(count):
+        centre = 0.5 * (SIDE - 1) + rng.uniform(-1.0, 1.0, 2)
+        low, high = N_EDGES[i % 4], N_EDGES[i % 4 + 1]
+        radius = R_EDGES[0] * (R_EDGES[-1] / R_EDGES[0]) ** rng.random()
+        parameters[i] = (*centre, rng.uniform(14.5, 18), radius, rng.uniform(low, high), rng.uniform(0.2, 1),
+                         rng.uniform(0, 180))  # fmt: skip
+        x, y, mag, r_eff, n, q, pa = parameters[i]
+        part = drawing.Part("sersic", 1.0, r_eff, n, q, pa)
+        flux = 10 ** (-0.4 * (mag - drawing.ZEROPOINT))
+        images[i] = drawing.draw(drawing.draw_object(part, flux), psf, (SIDE, SIDE), x, y)
+    sigmas = np.sqrt(drawing.SKY_SIGMA**2 + np.maximum(images, 0) / drawing.GAIN)
+    return parameters, images, sigmas, star / star.sum()
+
+
+def check_render(options: argparse.Namespace) -> None:
+    """Print the table of image errors."""
+    import torch
+
+    from galviewer.model import template
+    from galviewer.render import Renderer
+
+    truth, images, sigmas, psf = simulate(options.galaxies)
+    model, dtype = template("sersic"), getattr(torch, options.dtype)
+    values = np.zeros((len(truth), len(model.columns)))
+    for k, name in enumerate(COLUMNS):
+        values[:, model.index(f"sersic_{name}")] = truth[:, k]
+    zeropoint = torch.tensor([drawing.ZEROPOINT])
+    renderer = Renderer(model, (SIDE, SIDE), torch.as_tensor(psf), zeropoint=zeropoint,
+                        dtype=dtype, device=options.device)  # fmt: skip
+    drawn = np.concatenate(
+        [renderer.image(torch.as_tensor(chunk, device=options.device)).cpu().numpy()
+         for chunk in np.array_split(values, max(1, len(values) // 16))]
+    )  # fmt: skip
+    errors = np.sum(((drawn - images) / sigmas) ** 2, axis=(1, 2))
+    print(
+        f"sum(((model - truth)/sigma)^2), {len(truth)} galaxies of {SIDE} x {SIDE}, {options.dtype}: "
+        "median (worst) [galaxies]\n"
+    )
+    print("| |" + "".join(f" n {a:g}-{b:g} |" for a, b in pairwise(N_EDGES)))
+    print("|---|" + "---|" * (len(N_EDGES) - 1))
+    for small, large in pairwise(R_EDGES):
+        cells = []
+        for low, high in pairwise(N_EDGES):
+            chosen = errors[
+                (truth[:, 4] >= low) & (truth[:, 4] < high) & (truth[:, 3] >= small) & (truth[:, 3] < large)
+            ]
+            cells.append(
+                f" {np.median(chosen):.3f} ({chosen.max():.2f}) [{len(chosen)}] |" if len(chosen) else " |"
+            )
+        print(f"| r_eff {small:g}-{large:g} px |" + "".join(cells))
+
+
+def read_truth(folder: Path) -> dict[str, np.ndarray]:
+    """True parameters by galaxy, in the order of COLUMNS."""
+    with (folder / "truth.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return {
+        row["id"]: np.array([float(row["re" if key == "r_eff" else key]) for key in COLUMNS]) for row in rows
+    }
+
+
+def check_fit(options: argparse.Namespace) -> None:
+    """Print failures, outliers, biases and pulls."""
+    from galviewer.run.single import fit_galaxies
+
+    from galviewer import flags, survey
+    from galviewer.fit import FitSettings
+    from galviewer.model import template
+
+    truth = read_truth(options.folder)
+    settings = survey.SurveySettings(zeropoint=22.5, psf=str(options.folder / "psf.fits"))
+    entries = [e for e in survey.scan(options.folder, settings).entries if e.name in truth][
+        : options.galaxies
+    ]
+    galaxies = [survey.read(entry, settings) for entry in entries]
+    model = template("sersic")
+    fit_settings = FitSettings(dtype=options.dtype, device=options.device)
+    fits = []
+    for first in range(0, len(galaxies), options.batch):
+        fits += fit_galaxies(galaxies[first : first + options.batch], model, fit_settings)
+    at = [model.index(f"sersic_{name}") for name in COLUMNS]
+    true = np.stack([truth[fit.name] for fit in fits])
+    best, errors, starts = (
+        np.stack([getattr(f, key)[at] for f in fits]) for key in ("parameters", "errors", "starts")
+    )
+    difference = best - true
+    difference[:, 6] = (difference[:, 6] + 90) % 180 - 90
+    pulls = difference / errors
+    bad = flags.FAILURES | flags.Flag.NOT_CONVERGED
+    failed = np.array([bool(fit.flags & bad) for fit in fits])
+    outlier = (np.abs(np.log10(best[:, 3] / true[:, 3])) > 0.2) | (
+        np.abs(difference[:, 4]) > 0.3 * true[:, 4]
+    )
+    start_off = np.median(np.abs(starts - true) / np.abs(true), axis=0)
+    print(
+        f"{len(fits)} galaxies, {options.dtype}: {failed.sum()} failed, {outlier.sum()} outliers"
+    )
+    print(
+        f"median chi2_nu {np.median([fit.chi2_nu for fit in fits]):.4f}; "
+        f"iterations median {np.median([fit.iterations for fit in fits]):.0f}; "
+        f"seconds per galaxy {np.mean([fit.seconds for fit in fits]):.4f}\n"
+    )
+    print("| | pull median | pull width (68 %) | median bias | start: median relative error |")
+    print("|---|---|---|---|---|")
+    for k, name in enumerate(COLUMNS):
+        low, middle, high = np.nanpercentile(pulls[:, k], [15.865, 50, 84.135])
+        print(
+            f"| {name} | {middle:+.3f} | {(high - low) / 2:.3f} | {np.nanmedian(difference[:, k]):+.5f} | "
+            f"{start_off[k]:.3f} |"
+        )
+    for fit, off in zip(fits, outlier, strict=True):
+        if off or fit.flags & bad:
+            print(
+                f"{fit.name}: {flags.names(fit.flags)}; fitted {fit.parameters[at]}, true {truth[fit.name]}"
+            )
+
+
+def main() -> None:
+    """Run the chosen check."""
+    options = arguments()
+    import torch
+
+    torch.set_num_threads(options.threads)
+    (check_render if options.task == "render" else check_fit)(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Write the pages that come from the code itself: flags.md and catalogue.md.
+
+``python docs/make_tables.py``; tests/architecture/test_documentation.py compares the pages with the code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from galviewer import flags, model
+from galviewer.products import catalogue
+
+HERE = Path(__file__).resolve().parent
+
+
+def flags_page() -> str:
+    """Return every flag with bit, name, sentence and advice."""
+    lines = [
+        "# Flags",
+        "",
+        "The catalogue's column `flags` is a sum of bits; `flag_names` spells them out. 0 is a clean, converged fit.",
+        "`galviewer.flags.names(bits)` and `galviewer.flags.describe(bits)` read a value.",
+        "",
+        "| bit | name | what it says | what to do | values usable |",
+        "|---|---|---|---|---|",
+    ]
+    for flag, info in flags.REGISTRY.items():
+        usable = "no" if flag & flags.FAILURES else "yes"
+        lines.append(f"| {int(flag)} | `{info.name}` | {info.sentence} | {info.advice} | {usable} |")
+    return "\n".join(lines) + "\n"
+
+
+def catalogue_page() -> str:
+    """Return every column of every template's catalogue, each once."""
+    lines = [
+        "# The catalogue",
+        "",
+        "One row per galaxy, also for those that were skipped or failed. Columns of a component start with its name:",
+        "`sersic_r_eff`, `disk_mag`. Below are the columns of the templates; a model of your own has the same ones for",
+        "its components. Missing values are nan, empty text, or -1 for counts. Every exported table carries unit and",
+        "description of each column where its format can.",
+        "",
+        "| column | unit | what | templates |",
+        "|---|---|---|---|",
+    ]
+    infos: dict[str, catalogue.ColumnInfo] = {}
+    found: dict[str, list[str]] = {}
+    for name in model.TEMPLATES:
+        for info in catalogue.columns(model.template(name)):
+            infos.setdefault(info.name, info)
+            found.setdefault(info.name, []).append(name)
+    for name, info in infos.items():
+        where = "all" if len(found[name]) == len(model.TEMPLATES) else ", ".join(found[name])
+        lines.append(f"| `{name}` | {info.unit} | {info.description} | {where} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"flags.md": flags_page, "catalogue.md": catalogue_page}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
