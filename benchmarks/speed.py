@@ -5,9 +5,9 @@ Usage::
     python benchmarks/speed.py DATA/galsim_single --galaxies 32
     python benchmarks/speed.py DATA/galsim_bulge_disk --model bulge+disk --galaxies 16
 
-``DATA/galsim_single`` holds ``NAME_image.fits``, ``NAME_sigma.fits``, ``psf.fits`` and ``init.csv``.
-The peers are installed at the first run, each into a virtual environment of its own under ``--peers``.
-Every fitter runs in a process kept to ``--threads`` cores; rounds alternate between the fitters, so that a busy
+``DATA/galsim_single`` holds ``NAME_image.fits``, ``NAME_sigma.fits``, ``psf.fits`` and ``init.csv``. The
+peers are installed at the first run, each into a virtual environment of its own under ``--peers``. Every
+fitter runs in a process kept to ``--threads`` cores; rounds alternate between the fitters, so that a busy
 moment of the machine hits all.
 """
 

@@ -18,7 +18,7 @@ def flags_page() -> str:
     lines = [
         "# Flags",
         "",
-        "The catalogue's column `flags` is a sum of bits; `flag_names` spells them out. 0 is a clean, converged fit.",
+        "The catalogue's column `flags` is a sum of bits; `flag_names` spells them out. 0 is a clean fit.",
         "`galviewer.flags.names(bits)` and `galviewer.flags.describe(bits)` read a value.",
         "",
         "| bit | name | what it says | what to do | values usable |",
@@ -35,10 +35,13 @@ def catalogue_page() -> str:
     lines = [
         "# The catalogue",
         "",
-        "One row per galaxy, also for those that were skipped or failed. Columns of a component start with its name:",
-        "`sersic_r_eff`, `disk_mag`. Below are the columns of the templates; a model of your own has the same ones for",
-        "its components. Missing values are nan, empty text, or -1 for counts. Every exported table carries unit and",
-        "description of each column where its format can.",
+        "One row per galaxy, also for those that were skipped or failed. Columns of a component start with",
+        "its name: `sersic_r_eff`, `disk_mag`. Below are the columns of the templates; a model of your own has",
+        "the same ones for its components. Missing values are nan, empty text, or -1 for counts. Exported",
+        "tables carry unit and description of each column where their format can.",
+        "",
+        "`+ _err` means that one standard deviation follows in a column of that ending (nan where fixed, at a",
+        "bound or unknown), `+ _init` the value the fit started from.",
         "",
         "| column | unit | what | templates |",
         "|---|---|---|---|",
@@ -50,8 +53,11 @@ def catalogue_page() -> str:
             infos.setdefault(info.name, info)
             found.setdefault(info.name, []).append(name)
     for name, info in infos.items():
+        if name.removesuffix("_err").removesuffix("_init") != name:
+            continue
+        more = "".join(f" + `{end}`" for end in ("_err", "_init") if name + end in infos)
         where = "all" if len(found[name]) == len(model.TEMPLATES) else ", ".join(found[name])
-        lines.append(f"| `{name}` | {info.unit} | {info.description} | {where} |")
+        lines.append(f"| `{name}`{more} | {info.unit} | {info.description} | {where} |")
     return "\n".join(lines) + "\n"
 
 

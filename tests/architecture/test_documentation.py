@@ -90,7 +90,7 @@ def test_flags_and_columns_are_on_their_pages(root: Path) -> None:
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     for name, page in tables.PAGES.items():
-        assert (root / "docs" / name).read_text("utf-8") == page(), f"run python docs/make_tables.py for {name}"
+        assert (root / "docs" / name).read_text("utf-8") == page(), f"{name}: run python docs/make_tables.py"
 
 
 def test_every_column_of_every_template_is_described() -> None:
