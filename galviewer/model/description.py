@@ -98,14 +98,18 @@ class Component:
     def __post_init__(self) -> None:
         if not _NAME.match(self.name):
             raise ModelError(
-                f"component {self.name!r}", "is not a usable name", "letters and digits, starting with a letter"
+                f"component {self.name!r}",
+                "is not a usable name",
+                "letters and digits, starting with a letter",
             )
         declared = profiles.get(self.profile).parameters
         if not self.parameters:
             object.__setattr__(self, "parameters", tuple(Parameter.declared(d) for d in declared))
         found, expected = [p.name for p in self.parameters], [d.name for d in declared]
         if found != expected:
-            raise ModelError(f"component {self.name!r}", f"has parameters {found}", f"{expected} ({self.profile})")
+            raise ModelError(
+                f"component {self.name!r}", f"has parameters {found}", f"{expected} ({self.profile})"
+            )
         for parameter in self.parameters:
             _check_parameter(self.name, parameter)
 
@@ -131,7 +135,9 @@ class Component:
     def replace(self, name: str, **changes: Any) -> Component:
         """A copy in which the parameter `name` has `changes`."""
         self.parameter(name)
-        parameters = tuple(dataclasses.replace(p, **changes) if p.name == name else p for p in self.parameters)
+        parameters = tuple(
+            dataclasses.replace(p, **changes) if p.name == name else p for p in self.parameters
+        )
         return dataclasses.replace(self, parameters=parameters)
 
 
@@ -158,7 +164,9 @@ class Model:
     def __post_init__(self) -> None:
         names = [component.name for component in self.components]
         if not names or len(set(names)) < len(names):
-            raise ModelError(f"model {self.name!r}", f"has components {names}", "one or more, each named once")
+            raise ModelError(
+                f"model {self.name!r}", f"has components {names}", "one or more, each named once"
+            )
         for column in self.columns:
             self.tie_root(column)
 
@@ -198,7 +206,9 @@ class Model:
             return self.columns.index(column.replace(".", "_", 1))
         except ValueError:
             known = ", ".join(self.columns)
-            raise ModelError(f"model {self.name!r}", f"has no parameter {column!r}", f"one of {known}") from None
+            raise ModelError(
+                f"model {self.name!r}", f"has no parameter {column!r}", f"one of {known}"
+            ) from None
 
     def component(self, name: str) -> Component:
         """The component of that name.
@@ -259,7 +269,9 @@ class Model:
                 return index, factor, offset
             index = self.index(tie.to)
             factor, offset = factor * tie.factor, factor * tie.offset + offset
-        raise ModelError(f"parameter {column!r}", "is tied in a circle", "a tie that ends at an untied parameter")
+        raise ModelError(
+            f"parameter {column!r}", "is tied in a circle", "a tie that ends at an untied parameter"
+        )
 
 
 def _check_parameter(component: str, parameter: Parameter) -> None:

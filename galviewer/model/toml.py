@@ -45,7 +45,9 @@ def load(source: str | Path) -> Model:
         return template(str(source))
     file = Path(source)
     if not file.is_file():
-        raise ModelError(f"model {str(source)!r}", "not found", "a TOML file or one of " + ", ".join(TEMPLATES))
+        raise ModelError(
+            f"model {str(source)!r}", "not found", "a TOML file or one of " + ", ".join(TEMPLATES)
+        )
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -65,7 +67,9 @@ def from_toml(text: str, whose: str = "model") -> Model:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ModelError(whose, f"is not TOML: {error}", "one [component] table each, see docs/model.md") from error
+        raise ModelError(
+            whose, f"is not TOML: {error}", "one [component] table each, see docs/model.md"
+        ) from error
     name = tables.pop("name", "")
     if not isinstance(name, str):
         raise ModelError(whose, f"name = {name!r}", "a text")
@@ -87,7 +91,9 @@ def to_toml(model: Model) -> str:
 
 def _component(name: str, table: Any) -> Component:
     if not isinstance(table, dict) or "profile" not in table:
-        raise ModelError(f"component {name!r}", "has no profile", 'a table with profile = "sersic" or another')
+        raise ModelError(
+            f"component {name!r}", "has no profile", 'a table with profile = "sersic" or another'
+        )
     component = Component(name, table["profile"])
     for key, value in table.items():
         if key != "profile":
@@ -108,7 +114,9 @@ def _changes(whose: str, declared: Parameter, value: Any) -> dict[str, Any]:
     if not isinstance(value.get("fixed", False), bool):
         raise ModelError(f"{whose}.fixed", f"is {value['fixed']!r}", "true or false")
     if "tied" in value:
-        factor, offset = (_number(f"{whose}.{key}", value.get(key, d)) for key, d in (("factor", 1.0), ("offset", 0.0)))
+        factor, offset = (
+            _number(f"{whose}.{key}", value.get(key, d)) for key, d in (("factor", 1.0), ("offset", 0.0))
+        )
         changes |= {"tied": Tie(str(value["tied"]), factor, offset), "fixed": False, "start": None}
     elif "fixed" in value:
         changes["fixed"] = value["fixed"]

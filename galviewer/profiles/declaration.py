@@ -109,7 +109,13 @@ Y = ProfileParameter("y", "pixel", 0.0, -math.inf, math.inf, "centre along +y, f
 MAG = ProfileParameter("mag", "mag", 20.0, -math.inf, math.inf, "total magnitude, to infinite radius")
 Q = ProfileParameter("q", "", 0.7, 0.05, 1.0, "axis ratio, minor over major")
 PA = ProfileParameter(
-    "pa", "deg", 45.0, -math.inf, math.inf, "position angle of the major axis, counter-clockwise from +y", "angle"
+    "pa",
+    "deg",
+    45.0,
+    -math.inf,
+    math.inf,
+    "position angle of the major axis, counter-clockwise from +y",
+    "angle",
 )
 BOXINESS = ProfileParameter(
     "boxiness", "", 0.0, -0.9, 2.0, "shape of the isophotes: 0 ellipse, > 0 boxy, < 0 disky", "linear", True
@@ -167,7 +173,9 @@ def total_slopes(profile: Profile, *shape: Tensor) -> tuple[Tensor, ...]:
     return tuple(slopes)
 
 
-def with_derivatives(profile: Profile, r: Tensor, *shape: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+def with_derivatives(
+    profile: Profile, r: Tensor, *shape: Tensor
+) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """Relative brightness, its derivative in ln r, and in each shape parameter.
 
     Parameters

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 FWHM = ProfileParameter(
     "fwhm", "pixel", 4.0, 0.05, 1000.0, "full width at half maximum along the major axis", "log"
 )
-BETA = ProfileParameter("beta", "", 2.5, 1.05, 20.0, "Moffat exponent: 1 shallow wings, large Gaussian", "log")
+BETA = ProfileParameter(
+    "beta", "", 2.5, 1.05, 20.0, "Moffat exponent: 1 shallow wings, large Gaussian", "log"
+)
 
 
 def gaussian_brightness(r: Tensor, fwhm: Tensor) -> Tensor:

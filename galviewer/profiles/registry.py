@@ -33,7 +33,10 @@ def get(name: str) -> Profile:
         return _profiles[name]
     except KeyError:
         raise ModelError(
-            f"profile {name!r}", "not known", "one of " + ", ".join(_profiles), "or load the file that registers it"
+            f"profile {name!r}",
+            "not known",
+            "one of " + ", ".join(_profiles),
+            "or load the file that registers it",
         ) from None
 
 

@@ -16,7 +16,9 @@ SLOPE_Y = ProfileParameter(
     "slope_y", "image unit / pixel", 0.0, -math.inf, math.inf, "gradient of the sky along +y"
 )
 
-POINT = Profile(name="point", title="Point source", kind="point", reference="The PSF, shifted by Fourier phase.")
+POINT = Profile(
+    name="point", title="Point source", kind="point", reference="The PSF, shifted by Fourier phase."
+)
 FLAT_SKY = Profile(
     name="flat_sky", title="Flat sky", kind="sky", shape=(LEVEL,), reference="Chen et al. 2024, eq. 16."
 )

@@ -35,7 +35,12 @@ class ConvolvedScene:
     """
 
     def __init__(
-        self, shape: tuple[int, int], psf: Tensor, psf_kind: PsfKind, psf_oversample: int, settings: RenderSettings
+        self,
+        shape: tuple[int, int],
+        psf: Tensor,
+        psf_kind: PsfKind,
+        psf_oversample: int,
+        settings: RenderSettings,
     ) -> None:
         self.settings = settings
         self.dtype, self.device = psf.dtype, psf.device
@@ -112,9 +117,9 @@ class ConvolvedScene:
         slots = slots if derivatives else slots[:1]
 
         near = torch.addcmul(dy * dy, dx, dx)
-        weight = (1.0 - core_window(near, self.settings.core_radius / self.frame.fine, self.settings.core_inner)) * (
-            amplitude[:, :, None].to(self.dtype)
-        )
+        weight = (
+            1.0 - core_window(near, self.settings.core_radius / self.frame.fine, self.settings.core_inner)
+        ) * (amplitude[:, :, None].to(self.dtype))
         smooth = brightness.planes(dx, dy, weight) if wanted else {"image": brightness.image(dx, dy, weight)}
         rows, columns = self.frame.filled
         for name, plane, factor in slots:

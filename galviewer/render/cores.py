@@ -55,7 +55,9 @@ class FineGrids:
         grids = values.reshape(-1, levels, samples, samples)
         along_x = torch.matmul(grids, self.to_nodes)
         stacked = along_x.reshape(-1, levels * samples, nodes)
-        return torch.matmul(self.to_nodes.reshape(levels * samples, nodes).T, stacked).reshape(*lead, nodes, nodes)
+        return torch.matmul(self.to_nodes.reshape(levels * samples, nodes).T, stacked).reshape(
+            *lead, nodes, nodes
+        )
 
 
 @functools.lru_cache(maxsize=32)
@@ -66,7 +68,9 @@ def fine_grids(settings: RenderSettings, dtype: torch.dtype, device: torch.devic
     for level in range(settings.core_levels):
         radius = settings.core_radius / settings.core_ratio**level
         step = 2.0 * radius / settings.core_samples
-        along = (torch.arange(settings.core_samples, dtype=torch.float64) - 0.5 * (settings.core_samples - 1)) * step
+        along = (
+            torch.arange(settings.core_samples, dtype=torch.float64) - 0.5 * (settings.core_samples - 1)
+        ) * step
         y, x = torch.meshgrid(along, along, indexing="ij")
         r2 = x * x + y * y
         window = core_window(r2, radius, settings.core_inner)

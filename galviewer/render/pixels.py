@@ -79,7 +79,10 @@ class PixelScene:
             component = layout.model.components[item.component]
             if component.declaration.kind == "point":
                 raise ModelError(
-                    f"component {component.name!r}", "is a point source but there is no PSF", "a PSF", "give one"
+                    f"component {component.name!r}",
+                    "is a point source but there is no PSF",
+                    "a PSF",
+                    "give one",
                 )
             values = parameters[:, item.start : item.start + len(component.parameters)]
             for first in range(0, len(parameters), _CHUNK):
@@ -134,7 +137,9 @@ class PixelScene:
         pixel = torch.arange(height * width, device=self.device).expand(len(values), -1)
         return _Cells(dx, dy, pixel, torch.ones_like(dx, dtype=torch.bool), 1.0)
 
-    def _to_split(self, brightness: Brightness, cells: _Cells, brightest: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _to_split(
+        self, brightness: Brightness, cells: _Cells, brightest: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Which cells are too large for the quadrature rule; and the brightest pixel's brightness."""
         _, _, r2, shape = brightness._points(cells.dx, cells.dy)
         r = r2.sqrt()

@@ -104,7 +104,11 @@ def transfer(psf: Tensor, oversample: int, kind: PsfKind, frame: Frame) -> Tenso
     wide = psf.double()
     fy = torch.fft.fftfreq(frame.rows, dtype=torch.float64, device=psf.device) * frame.fine
     fx = torch.fft.rfftfreq(frame.columns, dtype=torch.float64, device=psf.device) * frame.fine
-    found = _waves(fy, psf.shape[-2], oversample) @ wide.to(torch.complex128) @ _waves(fx, psf.shape[-1], oversample).T
+    found = (
+        _waves(fy, psf.shape[-2], oversample)
+        @ wide.to(torch.complex128)
+        @ _waves(fx, psf.shape[-1], oversample).T
+    )
     if oversample > 1:
         inside = (fy.abs() <= 0.5 * oversample)[:, None] & (fx.abs() <= 0.5 * oversample)[None]
         found = found * inside
@@ -128,8 +132,13 @@ def fast_length(n: int) -> int:
 
 def _waves(frequencies: Tensor, side: int, oversample: int) -> Tensor:
     """``exp(-2 pi i f x)`` for frequencies in cycles per pixel and the stamp's sample positions."""
-    position = (torch.arange(side, dtype=torch.float64, device=frequencies.device) - psf_centre(side)) / oversample
-    return torch.polar(torch.ones((), dtype=torch.float64, device=frequencies.device), -2.0 * math.pi * frequencies[:, None] * position)
+    position = (
+        torch.arange(side, dtype=torch.float64, device=frequencies.device) - psf_centre(side)
+    ) / oversample
+    return torch.polar(
+        torch.ones((), dtype=torch.float64, device=frequencies.device),
+        -2.0 * math.pi * frequencies[:, None] * position,
+    )
 
 
 def _needed_fineness(psf: Tensor, oversample: int, band: float) -> int:

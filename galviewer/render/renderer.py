@@ -129,14 +129,21 @@ class Renderer:
         n_images = len(self.layout.rendered)
         image = planes[:, :n_images].sum(1)
         for k, term in enumerate(self.layout.sky):
-            image = image + parameters[:, term.parameter, None, None].to(self.dtype) * everything[:, len(planes[0]) + k]
-        derivatives = torch.stack([c if isinstance(c, torch.Tensor) else torch.zeros_like(image) for c in columns], 1)
+            image = (
+                image
+                + parameters[:, term.parameter, None, None].to(self.dtype) * everything[:, len(planes[0]) + k]
+            )
+        derivatives = torch.stack(
+            [c if isinstance(c, torch.Tensor) else torch.zeros_like(image) for c in columns], 1
+        )
         return image, derivatives
 
     def sky_planes(self) -> Tensor:
         """The basis plane of every sky parameter, (K, H, W)."""
         height, width = self.shape
-        x = (torch.arange(width, dtype=self.dtype, device=self.device) - 0.5 * (width - 1)).expand(height, width)
+        x = (torch.arange(width, dtype=self.dtype, device=self.device) - 0.5 * (width - 1)).expand(
+            height, width
+        )
         y = (torch.arange(height, dtype=self.dtype, device=self.device) - 0.5 * (height - 1))[:, None]
         basis = {"level": torch.ones_like(x), "slope_x": x, "slope_y": y.expand(height, width)}
         chosen = [basis[term.basis] for term in self.layout.sky]

@@ -1,0 +1,179 @@
+"""Between the vocabulary's parameters and the coordinates in which the fit steps.
+
+Sizes and indices are stepped in their logarithm. Ties are filled in. An axis ratio may pass through 1
+on the way (the axes then swap roles); `fold` gives the result back with q <= 1 and pa in [0, 180).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import torch
+
+from galviewer.conventions import wrap_pa
+from galviewer.model import Model, Parameter
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_STEP_BY_UNIT = {"pixel": 3.0, "mag": 1.5, "deg": 40.0}
+
+
+@dataclass(frozen=True)
+class _Ellipse:
+    """Indices of a component whose axes may swap: q, pa, and every length along the major axis."""
+
+    q: int
+    pa: int
+    lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """The F coordinates of one model.
+
+    Parameters
+    ----------
+    model : Model
+        What is fitted.
+    free : Tensor of int, (F,)
+        Indices of the free parameters among P.
+    log : Tensor of bool, (F,)
+        Which are stepped in their logarithm.
+    lower, upper, limit : Tensor, (F,)
+        Bounds and largest step per iteration, in coordinates.
+    ties : tuple of (int, int, float, float)
+        Tied parameter, the one it follows, factor, offset.
+    swapping : tuple
+        Components whose axes may swap.
+    """
+
+    model: Model
+    free: Tensor
+    log: Tensor
+    lower: Tensor
+    upper: Tensor
+    limit: Tensor
+    ties: tuple[tuple[int, int, float, float], ...]
+    swapping: tuple[_Ellipse, ...]
+
+    def from_values(self, values: Tensor) -> Tensor:
+        """Coordinates (B, F) of parameters (B, P), moved into their bounds."""
+        chosen = values[:, self.free]
+        logged = torch.where(self.log, chosen.clamp_min(1e-300), 1.0).log()
+        return torch.where(self.log, logged, chosen).clamp(self.lower, self.upper)
+
+    def to_values(self, coordinates: Tensor, base: Tensor) -> Tensor:
+        """Parameters (B, P): `base` with the free ones from `coordinates` and the tied ones following."""
+        values = base.clone()
+        values[:, self.free] = torch.where(self.log, coordinates.exp(), coordinates)
+        return self.apply_ties(values)
+
+    def apply_ties(self, values: Tensor) -> Tensor:
+        """Parameters (B, P) with the tied ones following; changes and returns `values`."""
+        for tied, root, factor, offset in self.ties:
+            values[:, tied] = factor * values[:, root] + offset
+        return values
+
+    def slopes(self, values: Tensor) -> Tensor:
+        """d(value)/d(coordinate) of the free parameters, (B, F)."""
+        return torch.where(self.log, values[:, self.free], 1.0)
+
+    def fold(self, values: Tensor) -> Tensor:
+        """The same models with q <= 1 where axes had swapped, and angles in [0, 180)."""
+        folded = values.clone()
+        for ellipse in self.swapping:
+            q = folded[:, ellipse.q]
+            swapped = q > 1.0
+            folded[:, ellipse.pa] += 90.0 * swapped
+            for length in ellipse.lengths:
+                folded[:, length] *= torch.where(swapped, q, 1.0)
+            folded[:, ellipse.q] = torch.where(swapped, 1.0 / q, q)
+        for index, parameter in enumerate(self.model.parameters):
+            if parameter.scale == "angle" and parameter.free:
+                folded[:, index] = wrap_pa(folded[:, index])
+        return self.apply_ties(folded)
+
+    def at_bound(self, values: Tensor) -> Tensor:
+        """Which free parameters of (folded) `values` lie at a bound of the model, (B, F) bool."""
+        found = torch.zeros(len(values), len(self.free), dtype=torch.bool, device=values.device)
+        for f, index in enumerate(self.model.free):
+            parameter = self.model.parameters[index]
+            value = values[:, index]
+            tolerance = 1e-6 * torch.clamp(value.abs(), min=1e-3)
+            found[:, f] = (value <= parameter.lower + tolerance) | (value >= parameter.upper - tolerance)
+        for ellipse in self.swapping:
+            # A round galaxy is no failure: q = 1 is where the axes swap, not where the model ends.
+            f = self.model.free.index(ellipse.q)
+            found[:, f] &= values[:, ellipse.q] < 0.5
+        return found
+
+
+@lru_cache(maxsize=64)
+def coordinates(model: Model, device: torch.device) -> Coordinates:
+    """The coordinates of `model`, on that device."""
+    swapping = tuple(_swapping(model))
+    swaps = {ellipse.q for ellipse in swapping}
+    log, lower, upper, limit = [], [], [], []
+    for index in model.free:
+        parameter = model.parameters[index]
+        is_log = parameter.scale == "log" and parameter.upper > 0
+        low, high = parameter.lower, 1.0 / parameter.lower if index in swaps else parameter.upper
+        if is_log:
+            low, high = math.log(low) if low > 0 else -math.inf, math.log(high)
+        log.append(is_log)
+        lower.append(low)
+        upper.append(high)
+        limit.append(0.7 if is_log else _step_limit(parameter))
+    ties = []
+    for index, column in enumerate(model.columns):
+        root, factor, offset = model.tie_root(column)
+        if root != index:
+            ties.append((index, root, factor, offset))
+
+    def tensor(values: list[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64, device=device)
+
+    return Coordinates(
+        model,
+        torch.tensor(model.free, dtype=torch.long, device=device),
+        torch.tensor(log, dtype=torch.bool, device=device),
+        tensor(lower),
+        tensor(upper),
+        tensor(limit),
+        tuple(ties),
+        swapping,
+    )
+
+
+def _step_limit(parameter: Parameter) -> float:
+    """Largest change of a linear parameter in one iteration."""
+    if parameter.unit in _STEP_BY_UNIT:
+        return _STEP_BY_UNIT[parameter.unit]
+    width = parameter.upper - parameter.lower
+    return 0.3 * width if math.isfinite(width) else math.inf
+
+
+def _swapping(model: Model):
+    """Elliptical components whose q, pa and lengths are all free, followed by none, q bounded by 1."""
+    followed = {
+        model.tie_root(column)[0] for i, column in enumerate(model.columns) if model.parameters[i].tied
+    }
+    for component in model.components:
+        start = model.component_slices[component.name].start
+        declaration = component.declaration
+        if declaration.kind != "elliptical":
+            continue
+        lengths = [p.name for p in declaration.shape if p.unit == "pixel"]
+        names = ["q", "pa", *lengths]
+        indices = [start + declaration.parameter_names.index(name) for name in names]
+        q = model.parameters[indices[0]]
+        if (
+            all(model.parameters[i].free and i not in followed for i in indices)
+            and q.upper == 1.0
+            and q.lower > 0
+        ):
+            yield _Ellipse(indices[0], indices[1], tuple(indices[2:]))

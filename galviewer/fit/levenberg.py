@@ -1,0 +1,192 @@
+"""Levenberg-Marquardt for a batch: frozen settings, the state goes in and comes out.
+
+``state = init(problem, starts, settings)``, then ``state = step(problem, state, settings)`` until
+``state.done``. A galaxy that has finished is no longer evaluated; one that fails keeps its best values
+and its own status, and its neighbours do not notice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from galviewer.fit.coordinates import Coordinates, coordinates
+from galviewer.fit.problem import Evaluation, Problem
+from galviewer.fit.settings import FitSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+RUNNING, CONVERGED, EXHAUSTED, NON_FINITE = 0, 1, 2, 3
+"""Status of one galaxy."""
+
+_LARGEST_DAMPING = 1e8
+_SMALLEST_DAMPING = 1e-9
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the fits of B galaxies stand.
+
+    Parameters
+    ----------
+    values : Tensor, (B, P)
+        Best parameters so far; axes may have swapped (q > 1) until `Coordinates.fold`.
+    place : Tensor, (B, F)
+        The same as coordinates.
+    chi2 : Tensor, (B,)
+        At the best parameters.
+    gradient, normal : Tensor, (B, F), (B, F, F)
+        At the best parameters, per unit of each coordinate.
+    damping : Tensor, (B,)
+        Relative to the diagonal of the normal matrix.
+    iterations : Tensor of int, (B,)
+        Steps tried.
+    status : Tensor of int, (B,)
+        RUNNING, CONVERGED, EXHAUSTED or NON_FINITE.
+    """
+
+    values: Tensor
+    place: Tensor
+    chi2: Tensor
+    gradient: Tensor
+    normal: Tensor
+    damping: Tensor
+    iterations: Tensor
+    status: Tensor
+
+    @property
+    def done(self) -> bool:
+        """Whether no galaxy is running any more."""
+        return not bool((self.status == RUNNING).any())
+
+
+def init(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
+    """The state at the start values.
+
+    Parameters
+    ----------
+    problem : Problem
+        B galaxies.
+    starts : Tensor, (B, P)
+        In the vocabulary's units; free ones are moved into their bounds, tied ones follow.
+    settings : FitSettings
+        Damping.
+    """
+    space = coordinates(problem.renderer.model, problem.data.device)
+    base = starts.to(device=problem.data.device, dtype=torch.float64)
+    place = space.from_values(base)
+    values = space.to_values(place, base)
+    here = _in_coordinates(problem.evaluate(values), space, values)
+    status = torch.where(torch.isfinite(here.chi2) & torch.isfinite(values).all(1), RUNNING, NON_FINITE)
+    damping = torch.full_like(here.chi2, settings.damping)
+    iterations = torch.zeros_like(status)
+    state = State(values, place, here.chi2, here.gradient, here.normal, damping, iterations, status)
+    return _judge(state, space, settings)
+
+
+def step(problem: Problem, state: State, settings: FitSettings) -> State:
+    """One damped Gauss-Newton step of every running galaxy."""
+    space = coordinates(problem.renderer.model, problem.data.device)
+    rows = torch.nonzero(state.status == RUNNING)[:, 0]
+    if len(rows) == 0:
+        return state
+    now = _take(state, rows)
+    move, predicted = _damped_step(now, space)
+    place = (now.place + move).clamp(space.lower, space.upper)
+    values = space.to_values(place, now.values)
+    part = problem if len(rows) == len(problem) else problem.select(rows)
+    trial = _in_coordinates(part.evaluate(values), space, values)
+    gain = (now.chi2 - trial.chi2) / predicted.clamp_min(1e-300)
+    better = (trial.chi2 < now.chi2) & torch.isfinite(trial.gradient).all(1)
+    down, up = settings.damping_down, settings.damping_up
+    factor = torch.where(~better, up, torch.where(gain > 0.7, down, torch.where(gain < 0.2, up**0.5, 1.0)))
+    moved = State(
+        values=_choose(better, values, now.values),
+        place=_choose(better, place, now.place),
+        chi2=torch.where(better, trial.chi2, now.chi2),
+        gradient=_choose(better, trial.gradient, now.gradient),
+        normal=_choose(better, trial.normal, now.normal),
+        damping=(now.damping * factor).clamp(_SMALLEST_DAMPING, _LARGEST_DAMPING * 10),
+        iterations=now.iterations + 1,
+        status=now.status,
+    )
+    return _put(state, rows, _judge(moved, space, settings))
+
+
+def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
+    """All steps until every galaxy is done."""
+    state = init(problem, starts, settings)
+    while not state.done:
+        state = step(problem, state, settings)
+    return state
+
+
+def held_at_bound(state: State, space: Coordinates) -> Tensor:
+    """Which coordinates sit at a bound that the gradient pushes against, (B, F) bool."""
+    low = (state.place <= space.lower) & (state.gradient <= 0)
+    high = (state.place >= space.upper) & (state.gradient >= 0)
+    return low | high
+
+
+def newton_step(state: State, space: Coordinates, damping: Tensor) -> Tensor:
+    """Solution of ``(N + damping diag N) move = gradient`` over the coordinates not held at a bound."""
+    held = held_at_bound(state, space)
+    normal = state.normal.masked_fill(held[:, :, None] | held[:, None, :], 0.0)
+    gradient = state.gradient.masked_fill(held, 0.0)
+    diagonal = normal.diagonal(dim1=1, dim2=2)
+    scale = torch.where(diagonal > 0, diagonal, 1.0).rsqrt()
+    # Scaled to unit diagonal, so that the ridge that keeps it positive definite means the same to all.
+    scaled = normal * scale[:, :, None] * scale[:, None, :]
+    extra = torch.where(diagonal > 0, damping[:, None] + 1e-12, 1.0)
+    factor, failed = torch.linalg.cholesky_ex(scaled + torch.diag_embed(extra))
+    rescue = torch.eye(scaled.shape[-1], dtype=scaled.dtype, device=scaled.device)
+    factor = torch.where((failed > 0)[:, None, None] | ~torch.isfinite(factor), rescue, factor)
+    return torch.cholesky_solve((gradient * scale)[..., None], factor)[..., 0] * scale
+
+
+def _damped_step(state: State, space: Coordinates) -> tuple[Tensor, Tensor]:
+    """The step to try, shortened to its limits, and the fall of chi2 that the local model predicts."""
+    move = newton_step(state, space, state.damping)
+    excess = (move.abs() / space.limit).amax(1, keepdim=True).clamp_min(1.0)
+    move = (state.place + move / excess).clamp(space.lower, space.upper) - state.place
+    bend = (move[:, None, :] @ state.normal @ move[:, :, None])[:, 0, 0]
+    return move, 2.0 * (move * state.gradient).sum(1) - bend
+
+
+def _judge(state: State, space: Coordinates, settings: FitSettings) -> State:
+    """Set the status of galaxies that have converged, stalled, or used up their iterations."""
+    newton = newton_step(state, space, torch.zeros_like(state.damping))
+    decrement = (newton * state.gradient).sum(1)
+    small_fall = decrement <= torch.maximum(
+        torch.full_like(state.chi2, settings.decrement), settings.relative_decrement * state.chi2
+    )
+    small_move = (newton.abs() <= settings.step * space.limit.clamp_max(1e3)).all(1)
+    stalled = state.damping > _LARGEST_DAMPING
+    allowed = settings.max_iterations * len(space.model.components)
+    running = state.status == RUNNING
+    status = torch.where(running & (state.iterations >= allowed), EXHAUSTED, state.status)
+    status = torch.where(running & stalled, EXHAUSTED, status)
+    return replace(state, status=torch.where(running & (small_fall | small_move), CONVERGED, status))
+
+
+def _in_coordinates(found: Evaluation, space: Coordinates, values: Tensor) -> Evaluation:
+    slopes = space.slopes(values)
+    normal = found.normal * slopes[:, :, None] * slopes[:, None, :]
+    return Evaluation(found.chi2, found.gradient * slopes, normal)
+
+
+def _choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    return torch.where(condition.reshape(-1, *([1] * (yes.dim() - 1))), yes, no)
+
+
+def _take(state: State, rows: Tensor) -> State:
+    return State(**{name: value[rows] for name, value in vars(state).items()})
+
+
+def _put(state: State, rows: Tensor, part: State) -> State:
+    return State(
+        **{name: value.index_copy(0, rows, getattr(part, name)) for name, value in vars(state).items()}
+    )
