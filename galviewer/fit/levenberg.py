@@ -24,6 +24,8 @@ RUNNING, CONVERGED, EXHAUSTED, NON_FINITE = 0, 1, 2, 3
 
 _LARGEST_DAMPING = 1e8
 _SMALLEST_DAMPING = 1e-9
+_ROUNDING = 0.05
+"""Fall of chi2 (times chi2 per pixel) that single precision may hide: 0.2 standard errors at the most."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def init(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
     damping = torch.full_like(here.chi2, settings.damping)
     iterations = torch.zeros_like(status)
     state = State(values, place, here.chi2, here.gradient, here.normal, damping, iterations, status)
-    return _judge(state, space, settings)
+    return _judge(problem, state, space, settings, torch.zeros_like(damping, dtype=torch.bool))
 
 
 def step(problem: Problem, state: State, settings: FitSettings) -> State:
@@ -113,7 +115,9 @@ def step(problem: Problem, state: State, settings: FitSettings) -> State:
         iterations=now.iterations + 1,
         status=now.status,
     )
-    return _put(state, rows, _judge(moved, space, settings))
+    # A step that promised less than rounding can show, and did not deliver, has nothing left to find.
+    lost_in_rounding = ~better & (predicted < _ROUNDING * _scatter(part, now))
+    return _put(state, rows, _judge(part, moved, space, settings, lost_in_rounding))
 
 
 def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
@@ -156,20 +160,25 @@ def _damped_step(state: State, space: Coordinates) -> tuple[Tensor, Tensor]:
     return move, 2.0 * (move * state.gradient).sum(1) - bend
 
 
-def _judge(state: State, space: Coordinates, settings: FitSettings) -> State:
+def _judge(
+    problem: Problem, state: State, space: Coordinates, settings: FitSettings, lost_in_rounding: Tensor
+) -> State:
     """Set the status of galaxies that have converged, stalled, or used up their iterations."""
     newton = newton_step(state, space, torch.zeros_like(state.damping))
     decrement = (newton * state.gradient).sum(1)
-    small_fall = decrement <= torch.maximum(
-        torch.full_like(state.chi2, settings.decrement), settings.relative_decrement * state.chi2
-    )
+    small_fall = decrement <= settings.decrement * _scatter(problem, state)
     small_move = (newton.abs() <= settings.step * space.limit.clamp_max(1e3)).all(1)
-    stalled = state.damping > _LARGEST_DAMPING
     allowed = settings.max_iterations * len(space.model.components)
     running = state.status == RUNNING
-    status = torch.where(running & (state.iterations >= allowed), EXHAUSTED, state.status)
-    status = torch.where(running & stalled, EXHAUSTED, status)
-    return replace(state, status=torch.where(running & (small_fall | small_move), CONVERGED, status))
+    ended = (state.iterations >= allowed) | (state.damping > _LARGEST_DAMPING)
+    status = torch.where(running & ended, EXHAUSTED, state.status)
+    converged = small_fall | small_move | lost_in_rounding
+    return replace(state, status=torch.where(running & converged, CONVERGED, status))
+
+
+def _scatter(problem: Problem, state: State) -> Tensor:
+    """Chi2 per pixel where it exceeds 1: how much larger than sigma the residuals really are, squared."""
+    return (state.chi2 / problem.n_pixels.clamp_min(1)).clamp_min(1.0)
 
 
 def _in_coordinates(found: Evaluation, space: Coordinates, values: Tensor) -> Evaluation:

@@ -21,11 +21,8 @@ class FitSettings:
     max_iterations : int
         Model evaluations after the first, per galaxy and component.
     decrement : float
-        A fit has converged when a full Newton step would lower chi2 by less than this; at 1e-3 every
-        parameter is within 0.03 standard errors of the minimum.
-    relative_decrement : float
-        The same relative to chi2, for images that the model cannot describe (chi2_nu far above 1)
-        and for single precision.
+        A fit has converged when a full Newton step would lower chi2 by less than this, times chi2 per
+        pixel where that exceeds 1; at 1e-3 every parameter is within 0.03 standard errors of the minimum.
     step : float
         A fit has also converged when no coordinate would move by more than this fraction of its
         limit per iteration.
@@ -45,7 +42,6 @@ class FitSettings:
     psf_kind: PsfKind = "effective"
     max_iterations: int = 60
     decrement: float = 1e-3
-    relative_decrement: float = 1e-8
     step: float = 1e-6
     damping: float = 1e-2
     damping_down: float = 0.15
