@@ -38,7 +38,6 @@ def arguments() -> argparse.Namespace:
     render = tasks.add_parser("render")
     fit = tasks.add_parser("fit")
     fit.add_argument("folder", type=Path)
-    fit.add_argument("--batch", type=int, default=16)
     for task in (render, fit):
         task.add_argument("--galaxies", type=int, default=128)
         task.add_argument("--dtype", default="float32", choices=["float32", "float64"])
@@ -117,59 +116,76 @@ def read_truth(folder: Path) -> dict[str, np.ndarray]:
     }
 
 
-def check_fit(options: argparse.Namespace) -> None:
-    """Print failures, outliers, biases and pulls."""
-    from galviewer.run.single import fit_galaxies
+def values(fits: list, key: str) -> np.ndarray:
+    """One attribute of many fits, (N, 7), in the order of COLUMNS."""
+    return np.stack(
+        [getattr(fit, key)[[fit.model.index(f"sersic_{name}") for name in COLUMNS]] for fit in fits]
+    )
 
+
+def off(fits: list, true: np.ndarray) -> np.ndarray:
+    """Fitted minus true, with angles taken the short way round."""
+    difference = values(fits, "parameters") - true
+    difference[:, 6] = (difference[:, 6] + 90) % 180 - 90
+    return difference
+
+
+def without_noise(galaxies: list, folder: Path) -> list:
+    """The same galaxies with noiseless pixels, as many as ``noiseless.fits`` holds."""
+    from astropy.io import fits as files
+
+    from galviewer.survey import Galaxy
+
+    if not (folder / "noiseless.fits").is_file():
+        return []
+    planes = np.asarray(files.getdata(folder / "noiseless.fits"), dtype=float)
+    return [
+        Galaxy.from_arrays(plane, g.sigma, g.psf, name=g.name, zeropoint=g.zeropoint)
+        for plane, g in zip(planes, galaxies, strict=False)
+    ]
+
+
+def check_fit(options: argparse.Namespace) -> None:
+    """Print failures, outliers, biases and pulls, the latter also on noiseless pixels."""
     from galviewer import flags, survey
     from galviewer.fit import FitSettings
-    from galviewer.model import template
+    from galviewer.run.single import fit_galaxies
 
     truth = read_truth(options.folder)
     settings = survey.SurveySettings(zeropoint=22.5, psf=str(options.folder / "psf.fits"))
-    entries = [e for e in survey.scan(options.folder, settings).entries if e.name in truth][
-        : options.galaxies
-    ]
-    galaxies = [survey.read(entry, settings) for entry in entries]
-    model = template("sersic")
+    known = [entry for entry in survey.scan(options.folder, settings).entries if entry.name in truth]
+    galaxies = [survey.read(entry, settings) for entry in known[: options.galaxies]]
     fit_settings = FitSettings(dtype=options.dtype, device=options.device)
-    fits = []
-    for first in range(0, len(galaxies), options.batch):
-        fits += fit_galaxies(galaxies[first : first + options.batch], model, fit_settings)
-    at = [model.index(f"sersic_{name}") for name in COLUMNS]
+    fits = fit_galaxies(galaxies, "sersic", fit_settings)
+    clean = fit_galaxies(without_noise(galaxies, options.folder), "sersic", fit_settings)
     true = np.stack([truth[fit.name] for fit in fits])
-    best, errors, starts = (
-        np.stack([getattr(f, key)[at] for f in fits]) for key in ("parameters", "errors", "starts")
-    )
-    difference = best - true
-    difference[:, 6] = (difference[:, 6] + 90) % 180 - 90
-    pulls = difference / errors
+    difference = off(fits, true)
+    pulls = difference / values(fits, "errors")
+    bias = off(clean, true[: len(clean)]) / values(clean, "errors") if clean else np.full((1, 7), np.nan)
     bad = flags.FAILURES | flags.Flag.NOT_CONVERGED
-    failed = np.array([bool(fit.flags & bad) for fit in fits])
-    outlier = (np.abs(np.log10(best[:, 3] / true[:, 3])) > 0.2) | (
-        np.abs(difference[:, 4]) > 0.3 * true[:, 4]
-    )
-    start_off = np.median(np.abs(starts - true) / np.abs(true), axis=0)
+    ratio = values(fits, "parameters") / true
+    outlier = (np.abs(np.log10(ratio[:, 3])) > 0.2) | (np.abs(ratio[:, 4] - 1) > 0.3)
     print(
-        f"{len(fits)} galaxies, {options.dtype}: {failed.sum()} failed, {outlier.sum()} outliers"
+        f"{len(fits)} galaxies, {options.dtype}: {sum(bool(fit.flags & bad) for fit in fits)} failed, "
+        f"{outlier.sum()} outliers; median chi2_nu {np.median([fit.chi2_nu for fit in fits]):.4f}; "
+        f"{np.mean([fit.iterations for fit in fits]):.1f} iterations and "
+        f"{1e3 * np.mean([fit.seconds for fit in fits]):.1f} ms per galaxy\n"
     )
     print(
-        f"median chi2_nu {np.median([fit.chi2_nu for fit in fits]):.4f}; "
-        f"iterations median {np.median([fit.iterations for fit in fits]):.0f}; "
-        f"seconds per galaxy {np.mean([fit.seconds for fit in fits]):.4f}\n"
+        f"| | pull: median | pull: width (68 %) | median error | without noise ({len(clean)}): median pull, worst |"
     )
-    print("| | pull median | pull width (68 %) | median bias | start: median relative error |")
     print("|---|---|---|---|---|")
     for k, name in enumerate(COLUMNS):
         low, middle, high = np.nanpercentile(pulls[:, k], [15.865, 50, 84.135])
         print(
             f"| {name} | {middle:+.3f} | {(high - low) / 2:.3f} | {np.nanmedian(difference[:, k]):+.5f} | "
-            f"{start_off[k]:.3f} |"
+            f"{np.median(bias[:, k]):+.3f}, {np.abs(bias[:, k]).max():.3f} |"
         )
-    for fit, off in zip(fits, outlier, strict=True):
-        if off or fit.flags & bad:
+    print(f"\nstandard error of a pull's median: {1.2533 / np.sqrt(len(fits)):.3f}")
+    for fit, wrong in zip(fits, outlier, strict=True):
+        if wrong or fit.flags & bad:
             print(
-                f"{fit.name}: {flags.names(fit.flags)}; fitted {fit.parameters[at]}, true {truth[fit.name]}"
+                f"{fit.name}: {flags.names(fit.flags)}; {values([fit], 'parameters')}, true {truth[fit.name]}"
             )
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from importlib.metadata import version
 
 import numpy as np
 import torch
-from galviewer.run.single import fit_galaxies
 from worker import ZEROPOINT, Answer, Parts, arguments, describe, keep_to, read_stamps, report
 
-import galviewer
 from galviewer import flags
 from galviewer.fit import FitSettings
 from galviewer.model import Model, template
+from galviewer.run.single import fit_galaxies
 from galviewer.survey import Galaxy
 
 
@@ -36,27 +36,25 @@ def parts(model: Model, parameters: np.ndarray) -> Parts:
 
 
 def main() -> None:
-    """Fit all stamps batch by batch; a galaxy's time is its batch's time over the batch's size."""
+    """Fit all stamps in one call; a galaxy's time is the call's wall time over the number of galaxies."""
     options = arguments()
     keep_to(options.threads)
     torch.set_num_threads(options.threads)
     starts = json.loads(options.starts.read_text())
     stamps = read_stamps(options.folder, list(starts))
-    model, settings = template(options.model), FitSettings(device="cpu")
+    model, settings = template(options.model), FitSettings(device="cpu", batch_size=options.batch)
     galaxies = [Galaxy.from_arrays(s.image, s.sigma, s.psf, name=s.name, zeropoint=ZEROPOINT) for s in stamps]
-    vectors = np.stack([start_vector(model, starts[s.name]) for s in stamps])
-    fit_galaxies(galaxies[:1], model, settings, starts=vectors[:1])
+    vectors = [start_vector(model, starts[s.name]) for s in stamps]
+    fit_galaxies(galaxies[:2], model, settings, starts=vectors[:2])
+    begin = time.perf_counter()
+    fits = fit_galaxies(galaxies, model, settings, starts=vectors)
+    seconds = (time.perf_counter() - begin) / len(fits)
     rows = []
-    for first in range(0, len(stamps), options.batch):
-        chunk = slice(first, first + options.batch)
-        begin = time.perf_counter()
-        fits = fit_galaxies(galaxies[chunk], model, settings, starts=vectors[chunk])
-        seconds = (time.perf_counter() - begin) / len(fits)
-        for stamp, fit in zip(stamps[chunk], fits, strict=True):
-            converged = not fit.flags & (flags.FAILURES | flags.Flag.NOT_CONVERGED)
-            answer = Answer(parts(model, fit.parameters), np.asarray(fit.model_image, float), converged)
-            rows.append(describe(stamp, answer, seconds))
-    report("galviewer", galviewer.__version__, rows)
+    for stamp, fit in zip(stamps, fits, strict=True):
+        converged = not fit.flags & (flags.FAILURES | flags.Flag.NOT_CONVERGED)
+        answer = Answer(parts(model, fit.parameters), np.asarray(fit.model_image, float), converged)
+        rows.append(describe(stamp, answer, seconds) | {"iterations": fit.iterations})
+    report("galviewer", version("galviewer"), rows)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--galaxies", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=8, help="galaxies per batch for galviewer")
+    parser.add_argument("--batch", type=int, help="galaxies per batch for galviewer; by default it chooses")
     parser.add_argument("--only", nargs="*", choices=["galviewer", *PEERS], default=["galviewer", *PEERS])
     parser.add_argument("--peers", type=Path, default=CACHE, help="folder of the peers' environments")
     parser.add_argument("--out", type=Path, help="keep every row as JSON")
@@ -89,7 +89,8 @@ def run_worker(fitter: str, options: argparse.Namespace, starts: Path) -> dict:
     else:
         python, script = peer_python(fitter, options.peers), HERE / f"peer_{fitter}.py"
     command = [str(python), str(script), str(options.folder), str(starts), "--model", options.model]
-    command += ["--threads", str(options.threads), "--batch", str(options.batch)]
+    command += ["--threads", str(options.threads)]
+    command += ["--batch", str(options.batch)] if options.batch else []
     threads = {
         key: str(options.threads) for key in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     }
@@ -151,7 +152,7 @@ def main() -> None:
     results = {fitter: summarise(each) for fitter, each in rounds.items()}
     print(
         f"{len(starts)} galaxies, {options.model}, {options.threads} core(s), {options.rounds} rounds, "
-        f"galviewer in batches of {options.batch}\n"
+        f"galviewer in batches of {options.batch or 'its own choice'}\n"
     )
     print(table(results, options.model))
     if options.out:

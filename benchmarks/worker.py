@@ -94,7 +94,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("starts", type=Path, help="JSON: galaxy -> component -> parameter -> start value")
     parser.add_argument("--model", choices=["sersic", "bulge+disk"], default="sersic")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=8, help="galaxies per batch (galviewer only)")
+    parser.add_argument("--batch", type=int, help="galaxies per batch (galviewer only)")
     return parser.parse_args()
 
 

@@ -34,7 +34,11 @@ SCREEN = {"panel", "bokeh", "holoviews", "param", "datashader"}
 # These parts serve people who have no need to wait for torch, or have none.
 NO_TORCH_AT_IMPORT = {"conventions", "errors", "flags", "sample", "profiles", "model", "survey", "guess",
                       "products", "review", "cli", "__init__", "__main__"}
-NO_ASTROPY_OR_TABLES = {"profiles", "model", "render", "fit", "uncertainty"}
+NO_FILES = {"profiles", "model", "render", "fit", "uncertainty"}
+
+
+# There only where a notebook provides it; imported behind a try.
+OPTIONAL = {"IPython"}
 
 
 class Import(NamedTuple):
@@ -88,7 +92,7 @@ def violations(tree: ast.Module, path: str) -> list[str]:
             found.append(f"{where}: only the explorer imports {top}")
         elif top == "torch" and at_import and part in NO_TORCH_AT_IMPORT:
             found.append(f"{where}: {part} must load torch inside functions only")
-        elif top == "astropy" and part in NO_ASTROPY_OR_TABLES:
+        elif top == "astropy" and part in NO_FILES:
             found.append(f"{where}: {part} takes tensors, never files; it has no use for {top}")
     return found
 
@@ -148,7 +152,7 @@ def test_every_third_party_import_is_declared(sources: dict[str, ast.Module], ro
     for path, tree in sources.items():
         for target, line, _ in imports(tree, path):
             top = target.split(".")[0]
-            if top in sys.stdlib_module_names or top in {"galviewer", "__future__"}:
+            if top in sys.stdlib_module_names or top in {"galviewer", "__future__", *OPTIONAL}:
                 continue
             owners = {owner.lower().replace("_", "-") for owner in names.get(top, [top])}
             used[next(iter(owners & declared), top)] = f"{path}:{line}"
