@@ -11,6 +11,8 @@ from galviewer.guess import library
 from galviewer.guess.library import N_GRID, RHO_GRID, PsfSize
 from galviewer.guess.radial import Rings, errors
 
+FLOOR = 0.03
+"""Relative error added to each ring: bulge and disk differ in axis ratio, the rings do not."""
 BULGE_N = (1.6, 2.5, 4.0)
 """Bulge indices tried."""
 
@@ -94,7 +96,8 @@ def _best_pair(
     inner: np.ndarray, outer: np.ndarray, allowed: np.ndarray, rings: Rings, sky: float | None
 ) -> tuple[int, int, float, float, float] | None:
     """Indices, fluxes and sky of the pair with the lowest chi-square among those with positive fluxes."""
-    weight = 1.0 / errors(rings) ** 2
+    level = sky if sky is not None else float(rings.mean[-5:].min())
+    weight = 1.0 / errors(rings, level, FLOOR) ** 2
     total = weight.sum()
     if sky is None:  # take the constant out of data and profiles alike
         centre = float(rings.mean @ weight) / total

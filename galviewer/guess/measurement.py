@@ -114,6 +114,8 @@ def _shape(image: np.ndarray, used: np.ndarray, x: float, y: float, radius: floa
     true = math.sqrt(1.0 / inverse) if inverse > 0 else 2.0 * radius
     scale = min(max(true, 0.6 * radius, 1.0), 2.0 * radius)
     second = moments(image, used, first.x, first.y, scale, first.q, first.pa, iterations=10)
+    if math.hypot(second.x - x, second.y - y) > max(2.0, 0.5 * radius):  # drawn away by a neighbour
+        second = moments(image, used, x, y, scale, move=False, iterations=10)
     return second if second.ok else first
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from galviewer.guess import library
 from galviewer.guess.library import N_GRID, RHO_GRID, PsfSize
 
-FLOOR = 0.03
+FLOOR = 0.015
 """Relative error added to each ring, for what a circular convolved profile cannot know."""
 
 
@@ -74,9 +74,9 @@ def growth_radius(rings: Rings) -> float:
     return float(np.interp(0.5, part, rings.radius[: peak + 1]))
 
 
-def errors(rings: Rings) -> np.ndarray:
-    """Errors of the rings with the floor of the method."""
-    return np.hypot(rings.error, FLOOR * np.maximum(rings.mean, 0.0))
+def errors(rings: Rings, sky: float, floor: float = FLOOR) -> np.ndarray:
+    """Errors of the rings with a share of the light above `sky` as the floor of the method."""
+    return np.hypot(rings.error, floor * np.maximum(rings.mean - sky, 0.0))
 
 
 def fit_sersic(rings: Rings, size: PsfSize, sky: float | None, near: float) -> RadialFit:
@@ -96,9 +96,12 @@ def fit_sersic(rings: Rings, size: PsfSize, sky: float | None, near: float) -> R
     low, high = np.searchsorted(RHO_GRID, np.array([near / 10.0, near * 4.0]) / size.r50)
     part = slice(max(int(low) - 1, 0), min(int(high) + 2, RHO_GRID.size))
     grid = library.profiles(rings.radius, size, part)
-    weight = 1.0 / errors(rings) ** 2
+    weight = 1.0 / errors(rings, sky or 0.0) ** 2
     flux, level, cost = linear(grid, rings.mean, weight, sky)
-    cost = np.where(flux > 0, cost + _unlikely(part, near / size.r50), np.inf)
+    cost = np.where(flux > 0, cost, np.inf)
+    # a galaxy with arms or bars fits badly everywhere: its misfit is noise to the weak prior
+    cost *= min(1.0, rings.mean.size / max(float(cost.min()), 1e-30))
+    cost += _unlikely(part, size.r50, near, float(rings.radius[-1]))
     if not np.isfinite(cost).any():
         return RadialFit(math.nan, near, 1.5, sky or 0.0)
     i, j = np.unravel_index(int(np.argmin(cost)), cost.shape)
@@ -111,11 +114,12 @@ def fit_sersic(rings: Rings, size: PsfSize, sky: float | None, near: float) -> R
     return RadialFit(float(flux[0]), r_eff, n, float(level[0]))
 
 
-def _unlikely(part: slice, near: float) -> np.ndarray:
+def _unlikely(part: slice, r50: float, near: float, reach: float) -> np.ndarray:
     """Weak prior (N, RHO) on n and size: it decides only where the rings say little."""
     n = ((np.log(N_GRID) - math.log(1.5)) / 0.7) ** 2
-    rho = ((np.log(RHO_GRID[part]) - math.log(near)) / 1.0) ** 2
-    return n[:, None] + rho[None, :]
+    log_r = np.log(RHO_GRID[part] * r50)
+    size = (log_r - math.log(near)) ** 2 + 8.0 * np.maximum(log_r - math.log(0.5 * reach), 0.0) ** 2
+    return n[:, None] + size[None, :]
 
 
 def linear(

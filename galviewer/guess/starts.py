@@ -131,7 +131,7 @@ def _extended(
             r_eff *= 0.4 if is_inner else 1.3 * 1.5 ** max(order - 1, 0)
             n = 2.5 if is_inner else 1.0
         if len(extended) == 2 and is_inner:
-            q = 0.5 * (q + 1.0)  # bulges are rounder
+            q += 0.35 * (1.0 - q)  # bulges are rounder
             r_eff *= math.sqrt(measured.q / q)
     elif with_point:
         share = 1.0 - (parts.fraction if parts is not None else 0.1)
