@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import torch
@@ -35,6 +35,14 @@ def parts(model: Model, parameters: np.ndarray) -> Parts:
     return answer
 
 
+def installed_version() -> str:
+    """Version of the installed package; a checkout on the path has none."""
+    try:
+        return version("galviewer")
+    except PackageNotFoundError:
+        return "checkout"
+
+
 def main() -> None:
     """Fit all stamps in one call; a galaxy's time is the call's wall time over the number of galaxies."""
     options = arguments()
@@ -54,7 +62,7 @@ def main() -> None:
         converged = not fit.flags & (flags.FAILURES | flags.Flag.NOT_CONVERGED)
         answer = Answer(parts(model, fit.parameters), np.asarray(fit.model_image, float), converged)
         rows.append(describe(stamp, answer, seconds) | {"iterations": fit.iterations})
-    report("galviewer", version("galviewer"), rows)
+    report("galviewer", installed_version(), rows)
 
 
 if __name__ == "__main__":

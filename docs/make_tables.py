@@ -35,7 +35,7 @@ def catalogue_page() -> str:
     lines = [
         "# The catalogue",
         "",
-        "One row per galaxy, also for skipped and failed ones. Columns of a component start with its",
+        "One row per galaxy, also for skipped and failed ones. A component's columns start with its",
         "name: `sersic_r_eff`, `disk_mag`. Below are the columns of the templates; a model of your own",
         "has the same ones for its components. Missing values are nan, empty text, or -1 for counts. Exported",
         "tables carry unit and description of each column where their format can.",
