@@ -111,7 +111,7 @@ def test_look_through_nothing_says_so():
     assert "/nowhere/at/all" in findings.problems[0][1]
 
 
-def test_results_grow_with_the_parts_and_are_read_once(tmp_path, monkeypatch):
+def test_results_grow_with_the_parts_and_are_read_once(tmp_path):
     part(
         tmp_path,
         0,
