@@ -1,0 +1,7 @@
+"""Served by ``panel serve apps/explore.py --args FOLDER_OR_RUN [MODEL]``; one explorer per browser session."""
+
+import sys
+
+from galviewer.explorer import explore
+
+explore(*sys.argv[1:3] or ["."]).servable()

@@ -1,0 +1,63 @@
+"""The explorer: see and steer fits in a browser or a notebook.
+
+source       where galaxies come from: folder, run directory, memory
+run_source   a run directory's galaxies, fits and catalogue rows
+state        what one session looks at; no widgets
+scene        what the present values look like: images, chi2, annuli
+edits        changes of a model, as pure functions
+ranges       slider ranges and digits
+annuli       means in elliptical annuli
+curves       numbers of the profile's plots
+stretch      display limits and palettes
+sky          sky coordinates for the browser
+theme        colours and type
+component    base of the page's parts (HTML, CSS, JavaScript in ``static/``)
+views/       the parts, one per file
+script       the model as text to paste elsewhere
+app          the page; in a browser session or a notebook
+server       serving it
+jobs, batch_page, export_menu   the batch run and exports from the screen
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from galviewer.explorer.app import Explorer
+
+__all__ = ["explore", "serve"]
+
+
+def explore(source: Any, model: Any = "sersic", **settings: Any) -> Explorer:
+    """Open a folder, a run directory, a galaxy or an image array in the explorer.
+
+    Parameters
+    ----------
+    source : path, Galaxy, iterable of Galaxy, ndarray (H, W), or mapping
+        A mapping holds the arguments of `galviewer.survey.Galaxy.from_arrays` (image, sigma, psf, mask, ...).
+    model : Model or str
+        What galaxies without a fit are shown with: a model, a template's name, or a TOML file.
+    **settings
+        ``galaxy``, ``folder``, ``survey_settings``, ``settings``: see `galviewer.explorer.app.Explorer`.
+
+    Returns
+    -------
+    Explorer
+        Shows itself in a notebook; ``.show()`` opens a browser; ``.model``, ``.parameters``, ``.result`` are live.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to open.
+    """
+    from galviewer.explorer.app import Explorer
+
+    return Explorer(source, model, **settings)
+
+
+def serve(source: Any, **settings: Any) -> None:
+    """Serve the explorer to browsers until interrupted; see `galviewer.explorer.server.serve`."""
+    from galviewer.explorer.server import serve as run
+
+    run(source, **settings)

@@ -1,0 +1,28 @@
+/* The radial profile with its residual strip, and the histogram of residuals: headers and places; Bokeh draws. */
+export function render({ model }) {
+  const slot = (name, spec = "div.slot") => {
+    const holder = h(spec, { "data-test": `plot-${name}` })
+    holder.append(...[model.get_child(name)].flat())
+    return holder
+  }
+  const legend = h("div.legend")
+  const brightness = segmented([["mag", "mag", "Surface brightness, magnitudes"], ["flux", "flux", "Surface brightness, image unit"]],
+    model.brightness, (v) => { model.brightness = v }, "Brightness", "brightness")
+  const radius = segmented([["linear", "r", "Radius, linear"], ["log", "log r", "Radius, logarithmic"], ["quarter", "r¼", "Fourth root of the radius: a de Vaucouleurs profile is straight"]],
+    model.radius_scale, (v) => { model.radius_scale = v }, "Radius scale", "radius")
+  const numbers = h("span.num.small.dim", { style: "margin-left:auto", title: "Mean and standard deviation of (data − model)/σ over the unmasked pixels; 0 and 1 when the model is right" })
+  const root = h("div.profile.panel", {},
+    h("div.head", {}, h("b", {}, "Radial profile"), legend, brightness, radius),
+    h("div.head", {}, h("b", {}, "Residual/σ"), numbers),
+    slot("figure"), slot("histogram", "div.slot.tall"), slot("strip"))
+  const update = () => {
+    brightness.select(model.brightness)
+    radius.select(model.radius_scale)
+    numbers.textContent = model.moments
+    legend.replaceChildren(...model.legend.map(([text, colour, kind]) =>
+      h("span", {}, h(kind === "points" ? "i.points" : "i", { style: `color:${colour || "var(--gv-text)"};border-color:${colour || "var(--gv-text)"};${kind === "dashed" ? "border-top-style:dashed" : ""}` }), text)))
+  }
+  for (const key of ["legend", "brightness", "radius_scale", "moments"]) model.on(key, update)
+  update()
+  return root
+}

@@ -1,0 +1,86 @@
+"""Colours and type of the Bokeh figures, for the light and the dark theme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+FONT = "Inter, SF Pro Text, Segoe UI, Helvetica Neue, Liberation Sans, Arial, sans-serif"
+
+COMPONENT_COLOURS: tuple[str, ...] = (
+    "#e8743b", "#3f8fd2", "#2ba87a", "#b565c9", "#d4a72c", "#d65a8c", "#6b7fd7", "#7f8c9b",
+)
+"""One per component, in the model's order, legible on both themes."""
+
+
+def component_colour(index: int) -> str:
+    """Colour of the component at that place."""
+    return COMPONENT_COLOURS[index % len(COMPONENT_COLOURS)]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Figure colours.
+
+    Parameters
+    ----------
+    background, text, dim, line, grid, accent, well : str
+        CSS colours.
+    """
+
+    background: str
+    text: str
+    dim: str
+    line: str
+    grid: str
+    accent: str
+    well: str
+
+
+LIGHT = Theme("#ffffff", "#1b2027", "#5b6470", "#c3c9d1", "#eef0f3", "#2563c9", "#eef0f3")
+DARK = Theme("#13171e", "#e4e8ee", "#9aa4b2", "#3a4452", "#1d232c", "#6aa5ff", "#1a1f27")
+
+
+def theme(dark: bool) -> Theme:
+    """The dark or the light theme."""
+    return DARK if dark else LIGHT
+
+
+def dress(figure: Any, colours: Theme) -> None:
+    """Give a Bokeh figure the theme's colours."""
+    figure.background_fill_color = colours.background
+    figure.border_fill_color = colours.background
+    figure.outline_line_color = colours.line
+    for axis in figure.axis:
+        axis.axis_line_color = None
+        axis.major_tick_line_color = colours.line
+        axis.minor_tick_line_color = None
+        axis.major_label_text_color = colours.dim
+        axis.axis_label_text_color = colours.text
+    for grid in figure.grid:
+        grid.grid_line_color = colours.grid
+
+
+def set_type(figure: Any) -> None:
+    """Fonts and tick lengths, once per figure."""
+    for axis in figure.axis:
+        axis.major_label_text_font = FONT
+        axis.major_label_text_font_size = "11px"
+        axis.axis_label_text_font = FONT
+        axis.axis_label_text_font_size = "11.5px"
+        axis.axis_label_text_font_style = "normal"
+        axis.major_tick_in = 0
+        axis.major_tick_out = 4
+        axis.axis_label_standoff = 6
+        axis.major_label_standoff = 4
+
+
+WIDGET_CSS = """
+:host { font-family: var(--gv-font); font-size: 13px; color: var(--gv-text); }
+label { color: var(--gv-dim); }
+.bk-input, input, select { background: var(--gv-well); color: var(--gv-text); border: 1px solid var(--gv-line); border-radius: 5px; }
+.bk-btn { background: var(--gv-raised); color: var(--gv-text); border: 1px solid var(--gv-line); border-radius: 5px; font: inherit; }
+.bk-btn:hover { border-color: var(--gv-faint); }
+.bk-btn-primary, .bk-btn.bk-btn-primary { background: var(--gv-accent); border-color: var(--gv-accent); color: var(--gv-on-accent); }
+"""
+"""Stylesheet that gives Panel's own widgets the page's look."""
