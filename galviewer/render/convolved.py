@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+Slot = tuple[str, int, float]
+"""Name of a component's plane, the scene's plane it is added to, the factor it is added with."""
+
+
 class ConvolvedScene:
     """Images of one shape under given PSFs.
 
@@ -47,6 +51,7 @@ class ConvolvedScene:
         self.frame = plan_frame(shape, psf, psf_oversample, settings)
         self.transfer = transfer(psf, psf_oversample, psf_kind, self.frame)
         self.grids: FineGrids = fine_grids(settings, self.dtype, self.device)
+        self.thin_settings = settings.for_thin()
         rows, columns = self.frame.filled
         fine, margin = self.frame.fine, self.frame.margin
         self.x = torch.arange(columns, dtype=torch.float64, device=self.device) / fine - margin
@@ -111,27 +116,46 @@ class ConvolvedScene:
         superelliptical = not (boxiness.fixed and boxiness.start == 0.0)
         wanted = frozenset(part.parameter for part in item.parts) if derivatives else frozenset()
         brightness = Brightness(component.declaration, values, zeropoint, superelliptical, wanted)
-        amplitude = brightness.amplitude[:, None]
-        dx, dy = self._offsets(values)
-        slots = [("image", item.image_plane, 1.0), *((p.parameter, p.plane, p.factor) for p in item.parts)]
-        slots = slots if derivatives else slots[:1]
+        slots = [("image", item.image_plane, 1.0)]
+        if derivatives:
+            slots += [(part.parameter, part.plane, part.factor) for part in item.parts]
+        thin = self._is_thin(values, component)
+        self._add_smooth(padded, brightness, slots, thin)
+        if not bool(thin.any()):
+            self._add_core(padded, brightness, slots, self.grids)
+        else:
+            thin_grids = fine_grids(self.thin_settings, self.dtype, self.device)
+            for grids, rows in ((self.grids, torch.nonzero(~thin)[:, 0]), (thin_grids, torch.nonzero(thin)[:, 0])):
+                if len(rows):
+                    part = padded[rows]
+                    self._add_core(part, brightness.select(rows), slots, grids)
+                    padded[rows] = part
 
-        near = torch.addcmul(dy * dy, dx, dx)
-        weight = (
-            1.0 - core_window(near, self.settings.core_radius / self.frame.fine, self.settings.core_inner)
-        ) * (amplitude[:, :, None].to(self.dtype))
-        smooth = brightness.planes(dx, dy, weight) if wanted else {"image": brightness.image(dx, dy, weight)}
+    def _is_thin(self, values: Tensor, component: Component) -> Tensor:
+        """Which galaxies need the wider and denser grids, (B,) bool."""
+        q = values[:, component.declaration.parameter_names.index("q")]
+        return torch.minimum(q, 1.0 / q) < self.settings.thin_q
+
+    def _add_smooth(self, padded: Tensor, brightness: Brightness, slots: list[Slot], thin: Tensor) -> None:
+        """Add what lies outside the core's window, sampled at the grid's points."""
+        dx, dy = self._offsets(brightness.values)
+        radius = torch.where(thin, self.thin_settings.core_radius, self.settings.core_radius) / self.frame.fine
+        window = core_window(
+            torch.addcmul(dy * dy, dx, dx), radius.to(self.dtype)[:, None, None], self.settings.core_inner
+        )
+        weight = (1.0 - window) * brightness.amplitude[:, None, None].to(self.dtype)
+        found = brightness.evaluate(dx, dy, weight)
         rows, columns = self.frame.filled
         for name, plane, factor in slots:
-            padded[:, plane, :rows, :columns].add_(smooth[name], alpha=factor)
-        del smooth
+            padded[:, plane, :rows, :columns].add_(found[name], alpha=factor)
 
+    def _add_core(self, padded: Tensor, brightness: Brightness, slots: list[Slot], grids: FineGrids) -> None:
+        """Add what lies inside the window, from the fine grids."""
         scale = 1.0 / self.frame.fine
-        weight = self.grids.weight * amplitude.to(self.dtype)
-        points = (self.grids.x * scale, self.grids.y * scale, weight)
-        core = brightness.planes(*points) if wanted else {"image": brightness.image(*points)}
-        nodes = self.grids.project(torch.stack([core[name] for name, _, _ in slots], dim=1))
-        along_y, along_x = self._interpolation(values, self.grids.nodes)
+        weight = grids.weight * brightness.amplitude[:, None].to(self.dtype)
+        found = brightness.evaluate(grids.x * scale, grids.y * scale, weight)
+        nodes = grids.project(torch.stack([found[name] for name, _, _ in slots], dim=1))
+        along_y, along_x = self._interpolation(brightness.values, grids.nodes)
         spread = (along_y[:, None] @ nodes) @ along_x[:, None].transpose(-1, -2)
         for k, (_, plane, factor) in enumerate(slots):
             padded[:, plane].add_(spread[:, k], alpha=factor)

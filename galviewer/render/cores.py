@@ -84,17 +84,19 @@ def fine_grids(settings: RenderSettings, dtype: torch.dtype, device: torch.devic
     return FineGrids(*(part.to(dtype=dtype, device=device).contiguous() for part in parts))
 
 
-def core_window(r2: Tensor, radius: float, inner: float) -> Tensor:
+def core_window(r2: Tensor, radius: float | Tensor, inner: float) -> Tensor:
     """Smooth step in r^2: 1 inside ``inner * radius``, 0 outside `radius`, three derivatives continuous.
 
     Parameters
     ----------
     r2 : Tensor
         Squared distance from the centre, pixel^2.
-    radius, inner : float
-        Pixels; fraction of `radius`.
+    radius : float or Tensor
+        Pixels; a tensor broadcasts against `r2`.
+    inner : float
+        Fraction of `radius`.
     """
-    t = r2.sqrt().mul_(1.0 / radius).sub_(inner).mul_(1.0 / (1.0 - inner)).clamp_(0.0, 1.0)
+    t = (r2.sqrt() * (1.0 / radius)).sub_(inner).mul_(1.0 / (1.0 - inner)).clamp_(0.0, 1.0)
     return 1.0 - t**4 * (35.0 + t * (-84.0 + t * (70.0 - 20.0 * t)))
 
 

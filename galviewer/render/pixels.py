@@ -27,6 +27,8 @@ _CHUNK = 4
 """Galaxies drawn at once; nine samples per pixel and plane make a larger batch slower, not faster."""
 _STEEPEST = 2.0
 """Change of ln(brightness) across a cell that the Gauss-Legendre rule still integrates to 1e-5."""
+_CREASE = 6e-3
+"""Change of ln(brightness) across a cell due to the crease of a disky profile along its axes."""
 _FAINTEST = 1e-10
 """Brightness relative to the galaxy's brightest pixel below which steepness no longer matters."""
 
@@ -115,8 +117,7 @@ class PixelScene:
                 split = torch.zeros_like(split)
             kept = cells.exists & ~split
             dx, dy, weight = _gauss_legendre(cells, kept * amplitude)
-            points = (dx.to(self.dtype), dy.to(self.dtype), weight.to(self.dtype))
-            found = brightness.planes(*points) if wanted else {"image": brightness.image(*points)}
+            found = brightness.evaluate(dx.to(self.dtype), dy.to(self.dtype), weight.to(self.dtype))
             for name, plane, factor in slots:
                 per_cell = found[name].unflatten(1, (-1, 9)).sum(-1)
                 out[:, plane].scatter_add_(1, cells.pixel, per_cell * factor)
@@ -141,14 +142,21 @@ class PixelScene:
         self, brightness: Brightness, cells: _Cells, brightest: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Which cells are too large for the quadrature rule; and the brightest pixel's brightness."""
-        _, _, r2, shape = brightness._points(cells.dx, cells.dy)
+        u, v, r2, shape = brightness.points(cells.dx, cells.dy)
         r = r2.sqrt()
         f, r_df_dr, _ = with_derivatives(brightness.profile, r, *shape)
         if brightest is None:
             brightest = f.amax(1, keepdim=True)
         scale = brightness.value("q").double()[:, None] * r
-        steep = (r_df_dr.abs() * cells.side > _STEEPEST * scale * f) & (f > _FAINTEST * brightest)
-        return cells.exists & ((cells.side > self.settings.pixel_fineness * scale) | steep), brightest
+        slope = r_df_dr.abs() / f.clamp_min(1e-300)
+        rough = slope * cells.side > _STEEPEST * scale
+        if brightness.superelliptical:
+            boxiness = brightness.value("boxiness").double()[:, None]
+            on_axis = torch.minimum(u.abs(), v.abs()) < 0.75 * cells.side
+            crease = slope * boxiness.clamp_max(0.0).abs() * (cells.side / scale) ** (boxiness + 2.0)
+            rough |= on_axis & (crease > _CREASE)
+        rough &= f > _FAINTEST * brightest
+        return cells.exists & ((cells.side > self.settings.pixel_fineness * scale) | rough), brightest
 
 
 def _gauss_legendre(cells: _Cells, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,7 +6,7 @@ so the same steps serve the image and every derivative.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,14 @@ class Brightness:
             slopes["boxiness"] = -box_area_slope(self.value("boxiness").double())
         return slopes
 
+    def select(self, rows: Tensor) -> Brightness:
+        """The same for some of the galaxies."""
+        return replace(self, values=self.values[rows], zeropoint=self.zeropoint[rows])
+
+    def evaluate(self, dx: Tensor, dy: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """All wanted planes, or just the image where no derivative is wanted; as `planes` and `image`."""
+        return self.planes(dx, dy, weight) if self.wanted else {"image": self.image(dx, dy, weight)}
+
     def image(self, dx: Tensor, dy: Tensor, weight: Tensor) -> Tensor:
         """``weight`` times brightness at offsets (dx, dy) from the centre.
 
@@ -86,7 +94,7 @@ class Brightness:
         Tensor, (B, ...)
             Image units per square pixel, times whatever else `weight` holds.
         """
-        u, v, r2, shape = self._points(dx, dy)
+        u, v, r2, shape = self.points(dx, dy)
         assert self.profile.brightness is not None  # elliptical profiles always have one
         return self.profile.brightness(r2.sqrt(), *shape) * weight
 
@@ -95,7 +103,7 @@ class Brightness:
 
         Parameters and units as in `image`.
         """
-        u, v, r2, shape = self._points(dx, dy)
+        u, v, r2, shape = self.points(dx, dy)
         f, r_df_dr, df_dshape = with_derivatives(self.profile, r2.sqrt(), *shape)
         image = f * weight
         found = {"image": image}
@@ -117,7 +125,8 @@ class Brightness:
         q, pa, boxiness = (self.value(name).to(dx.dtype) for name in ("q", "pa", "boxiness"))
         return Ellipses(q, pa, boxiness, dx.dim() - 1, self.superelliptical)
 
-    def _points(self, dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
+    def points(self, dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
+        """Coordinates along the axes, squared elliptical radius, and shape parameters that broadcast to it."""
         ellipses = self._ellipses(dx)
         u, v = ellipses.axes(dx, dy)
         r2 = ellipses.radius_squared(u, v)

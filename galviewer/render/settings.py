@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class RenderSettings:
         ``2 core_radius / core_samples / core_ratio ** (core_levels - 1)`` pixels.
     core_inner : float
         Fraction of a window's radius inside which it is 1.
+    thin_q : float
+        Axis ratio below which the thin side of a galaxy asks for grids twice as wide with twice the
+        samples along each side.
     psf_light : float
         The model is rendered beyond the image's edge out to the radius that holds this fraction
         of the PSF's light; from further away nothing is scattered back into the image.
@@ -44,7 +47,12 @@ class RenderSettings:
     core_ratio: float = 4.0
     core_levels: int = 4
     core_inner: float = 0.25
+    thin_q: float = 0.25
     psf_light: float = 0.995
     psf_band: float = 3e-3
     pixel_fineness: float = 0.5
     pixel_depth: int = 13
+
+    def for_thin(self) -> RenderSettings:
+        """The same with grids for thin galaxies."""
+        return replace(self, core_radius=2.0 * self.core_radius, core_samples=2 * self.core_samples)
