@@ -172,7 +172,7 @@ def check_fit(options: argparse.Namespace) -> None:
         f"{1e3 * np.mean([fit.seconds for fit in fits]):.1f} ms per galaxy\n"
     )
     print(
-        f"| | pull: median | pull: width (68 %) | median error | without noise ({len(clean)}): median pull, worst |"
+        f"| | pull median | width (68 %) | median error | without noise ({len(clean)}): median pull, worst |"
     )
     print("|---|---|---|---|---|")
     for k, name in enumerate(COLUMNS):
