@@ -1,0 +1,89 @@
+"""galviewer: fit surface-brightness models to many galaxy images, and look at every fit.
+
+Data walks through the package from left to right; a folder knows only what stands to its left::
+
+    conventions errors flags    pixel origin, angles, magnitudes; exceptions; registry of outcomes
+    profiles  -> model          how brightness depends on radius; components, ties, bounds
+    survey    -> guess          a folder on disk to galaxies; start values from pixels
+    render    -> fit -> uncertainty    parameters to images; Levenberg-Marquardt; covariance
+    products  -> run            catalogue and FITS blocks; run directories
+    explorer, cli               the screen; the commands
+
+The names below load what they need when they are first used::
+
+    Galaxy, SurveySettings, scan, read   what a folder holds
+    Model, load_model, profiles          what is fitted
+    FitSettings, fit_galaxies, Workbench one galaxy or many, here and now
+    GalaxyFit                            what comes out
+    RunSettings, execute, open_run       a folder into a run directory, and looking at one
+    explore                              the explorer, in a notebook or a browser
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from galviewer.explorer import explore
+    from galviewer.fit import FitSettings
+    from galviewer.model import Model
+    from galviewer.model import load as load_model
+    from galviewer.products import GalaxyFit
+    from galviewer.run import RunSettings, execute
+    from galviewer.run import open as open_run
+    from galviewer.run.single import Workbench, fit_galaxies
+    from galviewer.survey import Galaxy, SurveySettings, read, scan
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FitSettings",
+    "Galaxy",
+    "GalaxyFit",
+    "Model",
+    "RunSettings",
+    "SurveySettings",
+    "Workbench",
+    "execute",
+    "explore",
+    "fit_galaxies",
+    "load_model",
+    "open_run",
+    "read",
+    "scan",
+]
+
+_HOMES = {
+    "FitSettings": ("galviewer.fit", "FitSettings"),
+    "Galaxy": ("galviewer.survey", "Galaxy"),
+    "GalaxyFit": ("galviewer.products", "GalaxyFit"),
+    "Model": ("galviewer.model", "Model"),
+    "RunSettings": ("galviewer.run", "RunSettings"),
+    "SurveySettings": ("galviewer.survey", "SurveySettings"),
+    "Workbench": ("galviewer.run.single", "Workbench"),
+    "execute": ("galviewer.run", "execute"),
+    "explore": ("galviewer.explorer", "explore"),
+    "fit_galaxies": ("galviewer.run.single", "fit_galaxies"),
+    "load_model": ("galviewer.model", "load"),
+    "open_run": ("galviewer.run", "open"),
+    "read": ("galviewer.survey", "read"),
+    "scan": ("galviewer.survey", "scan"),
+}
+_FOLDERS = ("conventions", "errors", "flags", "sample", "profiles", "model", "survey", "guess")
+_FOLDERS += ("render", "fit", "uncertainty", "products", "run", "explorer")
+
+
+def __getattr__(name: str) -> Any:
+    """A public name or a folder, loaded on first use."""
+    if name in _HOMES:
+        module, attribute = _HOMES[name]
+        return getattr(importlib.import_module(module), attribute)
+    if name in _FOLDERS:
+        return importlib.import_module(f"galviewer.{name}")
+    raise AttributeError(f"module 'galviewer' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Public names and folders."""
+    return sorted({*globals(), *__all__, *_FOLDERS})

@@ -1,0 +1,182 @@
+"""The arguments of every command."""
+
+from __future__ import annotations
+
+import argparse
+
+EXPORT_FORMATS = ("fits", "parquet", "ecsv", "votable", "csv", "hdf5")
+ROLES = ("image", "sigma", "ivar", "psf", "mask", "seg")
+PORT = 5006
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``galviewer``."""
+    from galviewer import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="galviewer",
+        description="Fit surface-brightness models to many galaxy images, and look at every fit.",
+        epilog="galviewer COMMAND --help tells the options of a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"galviewer {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_check(commands)
+    _add_fit(commands)
+    _add_export(commands)
+    _add_explore(commands)
+    return parser
+
+
+def _add_demo(commands) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="fit the sample galaxies and open the explorer",
+        description="Fit the 24 sample galaxies that come with galviewer into a run directory, print the "
+        "result and open the explorer on it.",
+    )
+    parser.add_argument(
+        "--out", metavar="RUN", help="run directory (default: galviewer_demo here, else temporary)"
+    )
+    parser.add_argument("--model", default="sersic+sky", help="template or TOML file (default: %(default)s)")
+    parser.add_argument("--exit", action="store_true", help="end as soon as the explorer is up")
+    _add_device(parser)
+    _add_server(parser)
+
+
+def _add_check(commands) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="list the galaxies of a folder and every problem",
+        description="Read every galaxy of a folder, fit nothing, and say what was found and what is wrong "
+        "with which file.",
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="folder of FITS files, or a table of paths")
+    parser.add_argument("--quiet", action="store_true", help="problems only")
+    _add_survey(parser)
+
+
+def _add_fit(commands) -> None:
+    parser = commands.add_parser(
+        "fit",
+        help="fit a folder of galaxies into a run directory",
+        description="Fit every galaxy of a folder. A run that was stopped or killed goes on where it ended "
+        "when the same command is given again.",
+    )
+    parser.add_argument(
+        "folder", metavar="FOLDER", nargs="?", help="folder of FITS files, or a table of paths"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="template (sersic, sersic+sky, bulge+disk, bulge+disk+sky, sersic+point) or TOML file",
+    )
+    parser.add_argument("--out", metavar="RUN", required=True, help="run directory; made if missing")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out; FOLDER, --model and settings are taken from it",
+    )
+    parser.add_argument(
+        "--psf-kind",
+        choices=("effective", "optical"),
+        help="effective (default): stamps contain the pixel, as survey stamps do; optical: they do not, "
+        "as GALFIT and imfit take them",
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N galaxies")
+    parser.add_argument("--no-blocks", action="store_true", help="write no FITS block per galaxy")
+    parser.add_argument("--max-iterations", type=int, metavar="N", help="steps after which a fit gives up")
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), help="precision of the images (default: float32)"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, metavar="B", help="galaxies fitted together (default: what is fast)"
+    )
+    parser.add_argument("--threads", type=int, metavar="T", help="processor threads of the fit")
+    parser.add_argument(
+        "--profiles",
+        action="append",
+        metavar="FILE.py",
+        help="file that registers profiles of your own; may be repeated",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object per event on standard output")
+    _add_device(parser)
+    _add_survey(parser)
+
+
+def _add_export(commands) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="write the catalogue of a run as one file",
+        description="Write the catalogue of a run, finished or not, with units and descriptions.",
+    )
+    parser.add_argument("run", metavar="RUN", help="run directory")
+    parser.add_argument("--out", metavar="FILE", required=True, help="file to write")
+    parser.add_argument("--format", choices=EXPORT_FORMATS, help="default: what the suffix of FILE says")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+
+def _add_explore(commands) -> None:
+    parser = commands.add_parser(
+        "explore",
+        help="open the explorer on a folder or a run",
+        description="Serve the explorer to your browser.",
+    )
+    parser.add_argument("source", metavar="FOLDER_OR_RUN", help="folder of FITS files or run directory")
+    parser.add_argument("--model", default="sersic", help="what galaxies without a fit are shown with")
+    parser.add_argument("--folder", help="for a run: where its galaxies lie now, if they moved")
+    parser.add_argument(
+        "--profiles", action="append", metavar="FILE.py", help="file that registers profiles of your own"
+    )
+    parser.add_argument("--psf-kind", choices=("effective", "optical"), help="how PSF stamps are meant")
+    _add_server(parser)
+    _add_survey(parser)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="default: a GPU if there is one")
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=None, help=f"default: {PORT} or the next free one")
+    parser.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help="where to listen (default: this machine only; others need GALVIEWER_PASSWORD to be set)",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the URL, open no browser")
+
+
+def _add_survey(parser: argparse.ArgumentParser) -> None:
+    """How a folder is read: fields of SurveySettings; None where not given."""
+    group = parser.add_argument_group("input", "values given here win over those in headers")
+    group.add_argument("--psf", metavar="FILE", help="one PSF for all galaxies without their own")
+    group.add_argument("--psf-oversample", type=int, metavar="K", help="PSF samples per image pixel")
+    group.add_argument("--zeropoint", type=float, metavar="Z", help="magnitude of one image unit")
+    group.add_argument(
+        "--exposure-zeropoint",
+        action="store_true",
+        help="the zeropoint is that of one unit per second (GALFIT's convention)",
+    )
+    group.add_argument("--pixel-scale", type=float, metavar="S", help="arcsec per pixel")
+    group.add_argument("--gain", type=float, metavar="G", help="electrons per image unit, to build sigma")
+    group.add_argument("--read-noise", type=float, metavar="R", help="electrons, to build sigma")
+    group.add_argument(
+        "--sky",
+        type=float,
+        metavar="S",
+        dest="sky_level",
+        help="sky level that was subtracted from the images, to build sigma",
+    )
+    group.add_argument("--table", metavar="FILE", help="table of paths or of values per galaxy")
+    group.add_argument("--image-hdu", metavar="HDU", help="name or number of the HDU that holds the image")
+    _add_patterns(group)
+
+
+def _add_patterns(group) -> None:
+    """One option per role; the help names only the first."""
+    told = "image file names without suffix, such as '{name}_image'; likewise --sigma-pattern and so on for "
+    told += ", ".join(ROLES[2:])
+    for role in ROLES:
+        help_text = told if role == "image" else argparse.SUPPRESS
+        group.add_argument(f"--{role}-pattern", metavar="PATTERN", help=help_text)
