@@ -68,10 +68,10 @@ class Profile:
         ``flux(*shape) -> S``: integral of f over the plane for a circle, ``2 pi int f r dr``.
         Found by quadrature where it is None.
     flux_slopes : callable, optional
-        ``flux_slopes(*shape) -> (d ln S/ds_1, ...)``; forward-mode differentiation of `flux`
-        where it is None.
+        ``flux_slopes(*shape) -> (d ln S/ds_1, ...)``; automatic differentiation of
+        `flux` where it is None.
     derivatives : callable, optional
-        ``derivatives(r, *shape) -> (f, r df/dr, (df/ds_1, ...))``; forward-mode
+        ``derivatives(r, *shape) -> (f, r df/dr, (df/ds_1, ...))``; automatic
         differentiation of `brightness` where it is None. A closed form is an optimisation
         that the property tests hold equal to the automatic one.
     size : str
@@ -160,17 +160,11 @@ def total(profile: Profile, *shape: Tensor) -> Tensor:
 
 
 def total_slopes(profile: Profile, *shape: Tensor) -> tuple[Tensor, ...]:
-    """Derivative of ``ln total`` in each shape parameter, (B,) each: closed form or forward mode."""
+    """Derivative of ``ln total`` in each shape parameter, (B,) each: closed form or automatic."""
     if profile.flux_slopes is not None:
         return profile.flux_slopes(*shape)
-    import torch
-
-    slopes = []
-    for k in range(len(shape)):
-        tangents = tuple((torch.ones_like if j == k else torch.zeros_like)(s) for j, s in enumerate(shape))
-        norm, slope = torch.func.jvp(lambda *s: total(profile, *s), shape, tangents)
-        slopes.append(slope / norm)
-    return tuple(slopes)
+    norm, slopes = _slopes(lambda *s: total(profile, *s), shape)
+    return tuple(slope / norm for slope in slopes)
 
 
 def with_derivatives(
@@ -191,18 +185,24 @@ def with_derivatives(
     -------
     f, r_df_dr : Tensor, (B, ...)
     df_dshape : tuple of Tensor, (B, ...)
-        Exact: the profile's closed form, or forward-mode differentiation.
+        Exact: the profile's closed form, or automatic differentiation.
     """
     if profile.derivatives is not None:
         return profile.derivatives(r, *shape)
+    assert profile.brightness is not None  # elliptical profiles always have one
+    f, slopes = _slopes(profile.brightness, tuple(s.expand(r.shape) for s in (r, *shape)))
+    return f, r * slopes[0], slopes[1:]
+
+
+def _slopes(function: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """An elementwise function and its derivative in every input.
+
+    Because no element depends on another, one backward pass of the sum gives all of them, exactly.
+    """
     import torch
 
-    assert profile.brightness is not None  # elliptical profiles always have one
-    primals = (r, *shape)
-    f = r
-    slopes = []
-    for k in range(len(primals)):
-        tangents = tuple((torch.ones_like if j == k else torch.zeros_like)(p) for j, p in enumerate(primals))
-        f, slope = torch.func.jvp(profile.brightness, primals, tangents)
-        slopes.append(slope)
-    return f, r * slopes[0], tuple(slopes[1:])
+    with torch.inference_mode(False), torch.enable_grad():
+        leaves = [value.clone().requires_grad_() for value in inputs]
+        found = function(*leaves)
+        slopes = torch.autograd.grad(found.sum(), leaves, materialize_grads=True)
+    return found.detach(), slopes

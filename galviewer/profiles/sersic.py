@@ -64,7 +64,7 @@ def sersic_b(n: Tensor) -> Tensor:
 
 
 def _b_and_slope(n: Tensor) -> tuple[Tensor, Tensor]:
-    """b_n and db_n/dn: the series and its derivative, differentiable in forward mode."""
+    """b_n and db_n/dn: the series and its derivative, differentiable itself."""
     import torch
 
     coefficients = _b_over_n_series(torch.float64, n.device)

@@ -77,7 +77,7 @@ def plan_frame(shape: tuple[int, int], psf: Tensor, oversample: int, settings: R
     fine = _needed_fineness(psf, oversample, settings.psf_band)
     half = [math.ceil((side // 2) / oversample) for side in psf.shape[-2:]]
     margin = min(_light_radius(psf, oversample, settings.psf_light), max(half))
-    sides = [fast_length((side + margin + reach) * fine) for side, reach in zip(shape, half, strict=True)]
+    sides = [fast_length((side + margin + max(reach, margin)) * fine) for side, reach in zip(shape, half, strict=True)]
     return Frame(shape[0], shape[1], fine, margin, max(sides[0], 16), max(sides[1], 16))
 
 
