@@ -1,6 +1,6 @@
 """A part of the page written as plain HTML, CSS and JavaScript in one shadow root.
 
-JavaScript sends messages that arrive in `Component.received`; Python answers with ``_send_msg`` or by setting
+JavaScript sends messages that run one of the component's actions; Python answers with ``_send_msg`` or by setting
 parameters. Compared with stacks of widgets this costs one view per part, no debounce, and one look.
 """
 
@@ -44,4 +44,6 @@ class Component(pn.custom.JSComponent):
     def _handle_msg(self, data: Any) -> None:
         """Run the action that the browser names; unknown messages are ignored."""
         if isinstance(data, dict) and data.get("type") in self._actions:
-            self._actions[data["type"]](data)
+            # All that the action changes travels in one websocket message.
+            with pn.io.unlocked():
+                self._actions[data["type"]](data)

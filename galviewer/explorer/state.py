@@ -17,6 +17,7 @@ import param
 
 from galviewer.errors import GalviewerError
 from galviewer.explorer import edits
+from galviewer.explorer.rendering import LiveModel
 from galviewer.explorer.scene import Scene
 from galviewer.explorer.source import Source, open_source
 from galviewer.model import Model, Tie
@@ -78,7 +79,7 @@ class State(param.Parameterized):
     revision: int = param.Integer(doc="Counts changes of the queue's rows.")  # type: ignore[assignment]
     dark: bool = param.Boolean(default=True)  # type: ignore[assignment]
     stretch: str = param.String(default="asinh")  # type: ignore[assignment]
-    limits: str = param.String(default="99.5")  # type: ignore[assignment]
+    limits: str = param.String(default="sky")  # type: ignore[assignment]
     palette: str = param.String(default="magma")  # type: ignore[assignment]
     residual_mode: str = param.String(default="sigma")  # type: ignore[assignment]
     show_mask: bool = param.Boolean(default=True)  # type: ignore[assignment]
@@ -93,7 +94,7 @@ class State(param.Parameterized):
         self.later: Callable[[Callable[[], None]], None] = lambda action: action()
         self.results: dict[str, GalaxyFit] = {}
         self._work: dict[str, Work] = {}
-        self._benches: dict[tuple[str, Model], Any] = {}
+        self._benches: dict[tuple[str, Model], LiveModel] = {}
         self.timings: deque[float] = deque(maxlen=512)
         self._use(source)
 
@@ -157,15 +158,13 @@ class State(param.Parameterized):
             return Work(fit.model, np.array(fit.parameters, float), fit)
         return Work(self.start_model, self._bench(name, galaxy, self.start_model).starts(), fit)
 
-    def _bench(self, name: str, galaxy: Galaxy, model: Model) -> Any:
+    def _bench(self, name: str, galaxy: Galaxy, model: Model) -> LiveModel:
         """The workbench of that galaxy and model; only the latest few are kept."""
-        from galviewer.run.single import Workbench
-
         key = (name, model)
         if key not in self._benches:
             while len(self._benches) >= 4:
                 self._benches.pop(next(iter(self._benches)))
-            self._benches[key] = Workbench(galaxy, model, self.settings)
+            self._benches[key] = LiveModel(galaxy, model, self.settings)
         return self._benches[key]
 
     def _show(self) -> None:

@@ -13,6 +13,7 @@ STRETCHES: tuple[str, ...] = ("linear", "sqrt", "asinh", "log")
 """Monotone maps of [0, 1] onto [0, 1] that the painter knows."""
 
 LIMITS: dict[str, str] = {
+    "sky": "sky – 99.9 %",
     "zscale": "zscale",
     "99.9": "99.9 %",
     "99.5": "99.5 %",
@@ -110,7 +111,13 @@ def limits(image: np.ndarray, mask: np.ndarray) -> dict[str, tuple[float, float]
     values = image[~mask & np.isfinite(image)]
     if values.size == 0:
         return dict.fromkeys(LIMITS, (0.0, 1.0))
-    found = {"zscale": zscale(values), "minmax": (float(values.min()), float(values.max()))}
+    middle = float(np.median(values))
+    below = values[values <= middle]
+    found = {
+        "sky": (middle - 1.5 * float(np.percentile(middle - below, 68.3)), float(np.percentile(values, 99.9))),
+        "zscale": zscale(values),
+        "minmax": (float(values.min()), float(values.max())),
+    }
     for name in ("99.9", "99.5", "99", "95"):
         tail = (100 - float(name)) / 2
         low, high = np.percentile(values, [tail, 100 - tail])

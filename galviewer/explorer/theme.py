@@ -8,7 +8,7 @@ from typing import Any
 FONT = "Inter, SF Pro Text, Segoe UI, Helvetica Neue, Liberation Sans, Arial, sans-serif"
 
 COMPONENT_COLOURS: tuple[str, ...] = (
-    "#e8743b", "#3f8fd2", "#2ba87a", "#b565c9", "#d4a72c", "#d65a8c", "#6b7fd7", "#7f8c9b",
+    "#e8743b", "#22b09a", "#b477e8", "#dba826", "#e0609a", "#7fae3c", "#c2855a", "#8794a3",
 )
 """One per component, in the model's order, legible on both themes."""
 

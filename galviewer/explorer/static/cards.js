@@ -68,6 +68,15 @@ export function render({ model }) {
       dragging = true
       show(value)
     })
+    slider.addEventListener("keydown", (event) => {
+      const direction = { ArrowRight: 1, ArrowLeft: -1, ArrowUp: 1, ArrowDown: -1 }[event.key]
+      if (!direction) return
+      event.preventDefault()
+      event.stopPropagation()
+      slider.value = Number(slider.value) + direction * (event.shiftKey ? 0.02 : 0.004)
+      slider.dispatchEvent(new Event("input"))
+      slider.dispatchEvent(new Event("change"))
+    })
     slider.addEventListener("change", () => { dragging = false; send({ type: "settled", column: p.column }) })
     const typed = () => {
       const value = Number(box.value.replace("−", "-").replace(",", "."))

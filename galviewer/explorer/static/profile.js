@@ -15,10 +15,14 @@ export function render({ model }) {
     h("div.head", {}, h("b", {}, "Radial profile"), legend, brightness, radius),
     h("div.head", {}, h("b", {}, "Residual/σ"), numbers),
     slot("figure"), slot("histogram", "div.slot.tall"), slot("strip"))
+  const count = ([mean, spread]) => {
+    numbers.textContent = mean === undefined ? "" : `mean ${mean >= 0 ? "+" : ""}${pretty(mean, 2)}  std ${pretty(spread, 2)}`
+  }
+  model.on("msg:custom", (message) => count(message.moments))
   const update = () => {
     brightness.select(model.brightness)
     radius.select(model.radius_scale)
-    numbers.textContent = model.moments
+    count(model.moments)
     legend.replaceChildren(...model.legend.map(([text, colour, kind]) =>
       h("span", {}, h(kind === "points" ? "i.points" : "i", { style: `color:${colour || "var(--gv-text)"};border-color:${colour || "var(--gv-text)"};${kind === "dashed" ? "border-top-style:dashed" : ""}` }), text)))
   }

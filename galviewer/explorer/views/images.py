@@ -39,7 +39,7 @@ class ImagePanels(Component):
     model_figure = pn.custom.Child()
     residual_figure = pn.custom.Child()
     stretch = param.String("asinh")
-    limits = param.String("99.5")
+    limits = param.String("sky")
     palette = param.String("magma")
     residual_mode = param.String("sigma")
     residual_limit = param.Number(5)

@@ -29,7 +29,7 @@ class ProfilePanels(Component):
     brightness = param.String("mag")
     radius_scale = param.String("linear")
     legend = param.List([])
-    moments = param.String("")
+    moments = param.List([])
 
     _esm = static("shared.js", "profile.js")
     _stylesheets = [static("base.css", "profile.css")]
@@ -54,7 +54,7 @@ class ProfileView:
         self.residual = ColumnDataSource(empty)
         self.total = ColumnDataSource({"r": [], "y": []})
         self.parts = ColumnDataSource({"r": [], "y": [], "colour": []})
-        self.bars = ColumnDataSource({"left": HISTOGRAM_EDGES[:-1], "right": HISTOGRAM_EDGES[1:], "top": np.zeros(len(HISTOGRAM_EDGES) - 1)})
+        self.bars = ColumnDataSource({"x": HISTOGRAM_EDGES, "top": np.zeros(len(HISTOGRAM_EDGES))})
         self._x = Range1d(0, 1)
         self._sky = Span(dimension="width", location=0, line_dash="dashed", line_width=1.2)
         self._psf = [BoxAnnotation(left=-1e9, right=0, fill_alpha=0.07, line_color=None) for _ in range(2)]
@@ -109,7 +109,7 @@ class ProfileView:
     def _histogram(self) -> Any:
         shape = self._plain(x_range=Range1d(-5.2, 5.2), y_range=Range1d(0, 0.5), min_border_top=4, min_border_bottom=44)
         shape.min_border_left = 12
-        self._blocks = shape.quad("left", "right", "top", 0, source=self.bars, line_color=None, fill_alpha=0.55)
+        self._blocks = shape.varea_step("x", 0, "top", source=self.bars, step_mode="after", fill_alpha=0.5)
         normal = np.exp(-0.5 * _UNIT**2) / math.sqrt(2 * math.pi)
         self._bell = shape.line(_UNIT, normal, line_width=1.6)
         shape.yaxis.visible = False
@@ -146,6 +146,7 @@ class ProfileView:
         key = (id(scene.galaxy), state.brightness, state.radius_scale, id(state.result), state.model.columns)
         if key != self._framed:
             self._framed = key
+            self.view.moments = [curves.mean, curves.spread]
             self._frame(curves)
         self.points.data = curves.points
         self.total.data = curves.total
@@ -155,11 +156,12 @@ class ProfileView:
             "colour": [theme.component_colour(k) for k, _ in curves.parts],
         }
         self.residual.data = curves.residual
-        self.bars.patch({"top": [(slice(None), curves.histogram)]})
+        self.bars.data = {"x": HISTOGRAM_EDGES, "top": np.append(curves.histogram, 0.0)}
         if math.isfinite(curves.sky):
             self._sky.location = curves.sky
         self._sky.visible = math.isfinite(curves.sky)
-        self.view.moments = f"mean {curves.mean:+.2f}   std {curves.spread:.2f}".replace("-", "−")
+        # A message, not a parameter: setting one walks through every model of the page.
+        self.view._send_msg({"moments": [curves.mean, curves.spread]})
 
     def _frame(self, curves: Curves) -> None:
         """Axis ranges, ticks and labels; left alone while sliders move."""
