@@ -5,7 +5,7 @@ No widgets: `batch_page` draws it, tests drive it.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,7 @@ class Batch:
             zeropoint=_number("zeropoint", form["zeropoint"]),
             pixel_scale=_number("pixel scale", form["pixel_scale"]),
             device=form["device"],
+            more=_options(self.state.source.settings),
         ).resolved()
 
     def survey_settings(self) -> SurveySettings:
@@ -244,6 +245,24 @@ def _first_form(state: State) -> dict[str, str]:
         "out": str(out),
         "device": str(getattr(state.settings, "device", "auto")),
     }
+
+
+_IN_FORM = ("psf", "zeropoint", "pixel_scale")
+_OPTION = {"sky_level": "sky"}
+
+
+def _options(settings: SurveySettings | None) -> tuple[str, ...]:
+    """How the session reads its folder, as options of the command line: what is neither default nor in the form."""
+    from galviewer.survey import SurveySettings
+
+    words = []
+    for field in fields(SurveySettings):
+        value = getattr(settings, field.name, field.default)
+        if field.name in _IN_FORM or value == field.default or isinstance(value, tuple):
+            continue
+        name = _OPTION.get(field.name, field.name).replace("_", "-")
+        words.append(f"--{name}" if value is True else f"--{name}={value}")
+    return tuple(words)
 
 
 def _text(value: Any) -> str:

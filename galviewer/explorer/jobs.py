@@ -53,6 +53,8 @@ class JobRequest:
         Arcsec per pixel; None leaves it to the headers.
     device : str
         "auto", "cpu" or "cuda".
+    more : tuple of str
+        Further options, each as one word ``--key=value``.
     """
 
     folder: str
@@ -63,6 +65,7 @@ class JobRequest:
     zeropoint: float | None = None
     pixel_scale: float | None = None
     device: str = "auto"
+    more: tuple[str, ...] = ()
 
     def resolved(self) -> JobRequest:
         """The same request with absolute paths.
@@ -92,7 +95,8 @@ class JobRequest:
         Values are joined to their option by ``=``: one that begins with a dash stays a value.
         """
         words = [sys.executable, "-m", "galviewer", "fit", self.folder, f"--model={self.model}"]
-        words += [f"--out={self.out}", f"--psf-kind={self.psf_kind}", f"--device={self.device}", "--json"]
+        words += [f"--out={self.out}", f"--psf-kind={self.psf_kind}", f"--device={self.device}"]
+        words += self.more
         if self.psf:
             words.append(f"--psf={self.psf}")
         if self.zeropoint is not None:
@@ -121,7 +125,9 @@ class Job:
     def request(self) -> JobRequest | None:
         """What the process was asked to do; None if this directory was not started from a screen."""
         record = self._record()
-        return JobRequest(**record["request"]) if record and "request" in record else None
+        if "request" not in record:
+            return None
+        return JobRequest(**{**record["request"], "more": tuple(record["request"].get("more", ()))})
 
     @property
     def running(self) -> bool:

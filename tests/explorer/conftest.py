@@ -46,10 +46,10 @@ def few(sample_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def many(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two hundred galaxies: the six again and again under other names."""
+    """A hundred and twenty galaxies: the six again and again under other names."""
     folder = tmp_path_factory.mktemp("many") / "galaxies"
     folder.mkdir()
-    for number in range(200):
+    for number in range(120):
         for path in few.glob(f"gv{1 + number % 6:02d}_*"):
             role = path.name.split("_", 1)[1]
             os.link(path, folder / f"m{number:03d}_{role}")

@@ -57,6 +57,19 @@ def test_form_becomes_a_request(state, tmp_path):
     assert "nonsense" not in batch.form
 
 
+def test_how_the_session_reads_its_folder_goes_to_the_run(state):
+    state.source.settings = SurveySettings(
+        gain=2.5, sky_level=0.1, image_pattern="{name}-sci", exposure_zeropoint=True
+    )
+    words = Batch(state).request().command()
+    for word in ("--gain=2.5", "--sky=0.1", "--image-pattern={name}-sci", "--exposure-zeropoint"):
+        assert word in words
+    from galviewer.cli.parser import build_parser
+
+    known = build_parser().parse_args(words[3:])
+    assert (known.gain, known.zeropoint, known.psf_kind) == (2.5, None, "optical")
+
+
 @pytest.mark.parametrize(
     ("field", "text", "whose"),
     [("zeropoint", "bright", "zeropoint"), ("pixel_scale", "inf", "pixel scale"), ("model", "file", "model")],

@@ -24,7 +24,7 @@ def fitted(browser, address: str) -> Iterator[Screen]:
     """The first galaxy, fitted, with the Export menu open."""
     screen = Screen(browser, address)
     screen.part("fit").click()
-    cell = screen.page.locator('[data-test="parameter"][data-column="sersic_mag"] .error')
+    cell = screen.page.locator('[data-test="parameter"][data-column="sersic_mag"] .err')
     screen.until(lambda: cell.count() == 1 and "±" in cell.inner_text(), "fitted")
     screen.part("export").click()
     screen.part("export-menu").wait_for()

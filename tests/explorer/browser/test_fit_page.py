@@ -32,7 +32,7 @@ def chi2(screen: Screen) -> float:
 
 def error(screen: Screen, column: str) -> str:
     """What stands beside the number box of a parameter."""
-    return screen.part("parameter", column=column).locator(".error").inner_text()
+    return screen.part("parameter", column=column).locator(".err").inner_text()
 
 
 def fit(screen: Screen) -> None:
@@ -55,7 +55,7 @@ def press(screen: Screen, column: str, times: int, key: str = "ArrowRight") -> N
 
 
 def test_the_galaxy_is_shown(screen: Screen):
-    for plot in ("plot-data", "plot-model_", "plot-residual"):
+    for plot in ("plot-data", "plot-model", "plot-residual"):
         screen.until(lambda plot=plot: screen.pixels(plot).std() > 5, f"{plot} shows something")
         pixels = screen.pixels(plot)
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50, plot
@@ -67,19 +67,19 @@ def test_the_galaxy_is_shown(screen: Screen):
 
 
 def test_slider_moves_the_model_and_the_number_follows(screen: Screen):
-    before_model, before_data = screen.pixels("plot-model_"), screen.pixels("plot-data")
+    before_model, before_data = screen.pixels("plot-model"), screen.pixels("plot-data")
     before = screen.value("sersic_r_eff")
     press(screen, "sersic_r_eff", 40)
     screen.until(lambda: screen.value("sersic_r_eff") > before, "number box follows")
-    screen.until_painted("plot-model_", before_model)
+    screen.until_painted("plot-model", before_model)
     assert np.abs(screen.pixels("plot-data") - before_data).mean() < 0.05, "the data stay"
 
 
 def test_number_box_moves_the_slider(screen: Screen):
-    before, painted = float(screen.slider("sersic_q").input_value()), screen.pixels("plot-model_")
+    before, painted = float(screen.slider("sersic_q").input_value()), screen.pixels("plot-model")
     enter(screen, "sersic_q", "0.25")
     screen.until(lambda: float(screen.slider("sersic_q").input_value()) != before, "slider follows")
-    screen.until_painted("plot-model_", painted)
+    screen.until_painted("plot-model", painted)
     assert screen.value("sersic_q") == pytest.approx(0.25)
 
 
@@ -116,17 +116,17 @@ def test_tied_parameter_follows(screen: Screen):
     screen.part("more", column="disk_pa").click()
     screen.page.get_by_label("disk_pa tied to").select_option("bulge.pa")
     screen.page.locator('[data-test="parameter"][data-column="disk_pa"] .tied').wait_for()
-    model = screen.pixels("plot-model_")
+    model = screen.pixels("plot-model")
     enter(screen, "bulge_pa", "33.3")
     screen.until(lambda: abs(screen.value("disk_pa") - 33.3) < 0.05, "the tied one follows")
-    screen.until_painted("plot-model_", model, least=0.05)
+    screen.until_painted("plot-model", model, least=0.05)
 
 
 def test_stretch_changes_data_and_model_in_the_browser(screen: Screen):
-    data, model = screen.pixels("plot-data"), screen.pixels("plot-model_")
+    data, model = screen.pixels("plot-data"), screen.pixels("plot-model")
     screen.part("stretch").select_option("linear")
     screen.until_painted("plot-data", data, least=1.0)
-    screen.until_painted("plot-model_", model, least=1.0)
+    screen.until_painted("plot-model", model, least=1.0)
 
 
 def test_residual_mode_changes_only_the_residual(screen: Screen):

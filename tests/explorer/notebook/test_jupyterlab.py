@@ -20,6 +20,12 @@ CELLS = (
     "fit = ex.state.fit(wait=True); print('fitted', ex.result.name, ex.result.usable)",
 )
 
+MOVED = "([box, first]) => Math.abs(Number(box.value) - first) > 0.005"
+SAID = """([cell, first]) => {
+  const said = cell.innerText.match(/is ([0-9.]+) now/)
+  return said && Math.abs(Number(said[1]) - first) > 0.005
+}"""
+
 
 @pytest.fixture
 def lab(few: Path, tmp_path: Path) -> Iterator[str]:
@@ -90,14 +96,9 @@ def test_slider_in_the_notebook_changes_python_and_back(browser, lab: str):
     slider.focus()
     for _ in range(20):
         page.keyboard.press("ArrowLeft")
-    page.wait_for_function(
-        "([box, first]) => Math.abs(Number(box.value) - first) > 0.005", arg=[box.element_handle(), first]
-    )
+    page.wait_for_function(MOVED, arg=[box.element_handle(), first])
     run(1)
-    page.wait_for_function(
-        "([cell, first]) => { const m = cell.innerText.match(/is ([0-9.]+) now/); return m && Math.abs(Number(m[1]) - first) > 0.005 }",
-        arg=[cells.nth(1).element_handle(), first],
-    )
+    page.wait_for_function(SAID, arg=[cells.nth(1).element_handle(), first])
     moved = float(says(1, "is").split()[1])
     assert moved == pytest.approx(float(box.input_value()), abs=2e-3)
 
