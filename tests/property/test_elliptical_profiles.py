@@ -147,7 +147,9 @@ def test_derivatives_equal_finite_differences(name, psf, boxiness):
         if not psf and boxiness:
             # Cells may be split on one side of the difference and not on the other.
             allowed = max(allowed, 1e-4)
-        torch.testing.assert_close(found[:, f], difference, rtol=0, atol=allowed * float(difference.abs().max()))
+        torch.testing.assert_close(
+            found[:, f], difference, rtol=0, atol=allowed * float(difference.abs().max())
+        )
 
 
 @each
@@ -166,4 +168,6 @@ def test_sersic_limits_are_gaussian_and_exponential():
     as_sersic = _renderer("sersic", True).image(_values("sersic", n=0.5, r_eff=2.5))
     torch.testing.assert_close(as_sersic, gaussian, rtol=1e-7, atol=1e-12)
     disk = _renderer("exponential", True).image(_values("exponential"))
-    torch.testing.assert_close(_renderer("sersic", True).image(_values("sersic", n=1.0)), disk, rtol=1e-8, atol=1e-13)
+    torch.testing.assert_close(
+        _renderer("sersic", True).image(_values("sersic", n=1.0)), disk, rtol=1e-8, atol=1e-13
+    )

@@ -26,7 +26,9 @@ def _psf():
     return torch.tensor(stamp / stamp.sum())
 
 
-def _problem(rows, fitted=SERSIC, drawn=SERSIC, psf=True, sigma=0.05, dtype=torch.float64, mask=None, spoil=None):
+def _problem(
+    rows, fitted=SERSIC, drawn=SERSIC, psf=True, sigma=0.05, dtype=torch.float64, mask=None, spoil=None
+):
     """Noisy images of `drawn` at `rows`, to be fitted with `fitted`."""
     values = torch.tensor(rows, dtype=torch.float64)
     stamp = _psf().to(dtype) if psf else None
@@ -214,7 +216,9 @@ def test_batch_size_follows_the_cache_and_the_wish():
     cpu = torch.device("cpu")
     assert choose_batch_size(FitSettings(batch_size=5), 7, 10**6, cpu) == 5
     assert choose_batch_size(FitSettings(), 7, 10**9, cpu) == 1
-    assert choose_batch_size(FitSettings(), 7, 169 * 169, cpu) > choose_batch_size(FitSettings(), 11, 512**2, cpu)
+    assert choose_batch_size(FitSettings(), 7, 169 * 169, cpu) > choose_batch_size(
+        FitSettings(), 11, 512**2, cpu
+    )
 
 
 @pytest.mark.gpu

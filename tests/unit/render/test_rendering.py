@@ -44,7 +44,9 @@ def test_galaxy_follows_a_lopsided_psf():
     image = renderer.image(torch.tensor([[30.0, 30.0, 0.0, 1.0, 1.0, 0.9, 0.0, 0.0]], dtype=torch.float64))[0]
     y, x = torch.meshgrid(torch.arange(60.0), torch.arange(60.0), indexing="ij")
     rows, columns = torch.meshgrid(torch.arange(13.0) - 6, torch.arange(9.0) - 4, indexing="ij")
-    assert float((image * x).sum() / image.sum()) == pytest.approx(30 + float((stamp * columns).sum()), abs=5e-3)
+    assert float((image * x).sum() / image.sum()) == pytest.approx(
+        30 + float((stamp * columns).sum()), abs=5e-3
+    )
     assert float((image * y).sum() / image.sum()) == pytest.approx(30 + float((stamp * rows).sum()), abs=5e-3)
 
 
@@ -124,7 +126,9 @@ def test_centre_far_outside_the_image_does_not_come_back():
     stamp = _lopsided(15, 15)
     renderer = Renderer(model.template("sersic"), (40, 40), stamp, dtype=torch.float64)
     for x in (-30.0, 75.0, -200.0):
-        image = renderer.image(torch.tensor([[x, 20.0, 0.0, 1.0, 1.0, 0.8, 0.0, 0.0]], dtype=torch.float64))[0]
+        image = renderer.image(torch.tensor([[x, 20.0, 0.0, 1.0, 1.0, 0.8, 0.0, 0.0]], dtype=torch.float64))[
+            0
+        ]
         assert bool(torch.isfinite(image).all())
         assert float(image.abs().max()) < 1e-6
 
@@ -160,7 +164,9 @@ def test_zeropoint_sets_the_flux():
 def test_tied_parameters_add_to_the_column_they_follow():
     tied = model.template("bulge+disk").replace("disk_mag", tied=model.Tie("bulge.mag", 1.0, -0.7))
     renderer = Renderer(tied, (40, 40), _lopsided(), dtype=torch.float64)
-    values = torch.tensor([[20.0, 20.0, 0.0, 2.0, 3.0, 0.8, 30.0, 0.0, 20.0, 20.0, -0.7, 6.0, 0.5, 40.0, 0.0]])
+    values = torch.tensor(
+        [[20.0, 20.0, 0.0, 2.0, 3.0, 0.8, 30.0, 0.0, 20.0, 20.0, -0.7, 6.0, 0.5, 40.0, 0.0]]
+    )
     values = values.double()
     _, found = renderer.jacobian(values)
     step = torch.zeros_like(values)
@@ -220,5 +226,7 @@ def test_windows_are_a_partition_of_unity():
     r = torch.linspace(0, settings.core_radius, 20001, dtype=torch.float64)
     from galviewer.render.cores import core_window
 
-    expected = torch.trapezoid(2 * math.pi * r * core_window(r * r, settings.core_radius, settings.core_inner), r)
+    expected = torch.trapezoid(
+        2 * math.pi * r * core_window(r * r, settings.core_radius, settings.core_inner), r
+    )
     assert float(grids.weight.sum()) == pytest.approx(float(expected), rel=1e-4)
