@@ -154,7 +154,7 @@ class ConvolvedScene:
         scale = 1.0 / self.frame.fine
         weight = grids.weight * brightness.amplitude[:, None].to(self.dtype)
         found = brightness.evaluate(grids.x * scale, grids.y * scale, weight)
-        nodes = grids.project(torch.stack([found[name] for name, _, _ in slots], dim=1))
+        nodes = grids.project([found[name] for name, _, _ in slots])
         along_y, along_x = self._interpolation(brightness.values, grids.nodes)
         spread = (along_y[:, None] @ nodes) @ along_x[:, None].transpose(-1, -2)
         for k, (_, plane, factor) in enumerate(slots):
@@ -203,11 +203,11 @@ class ConvolvedScene:
             centre = (values[:, k].double() + self.frame.margin) * self.frame.fine
             inside &= (centre > -0.5) & (centre < self.frame.filled[1 - k] - 0.5)
             grid = torch.arange(length, dtype=torch.float64, device=self.device)
-            position = grid[None, :, None] - centre[:, None, None] - nodes.double()[None, None, :]
+            position = centre[:, None] + nodes.double()[None, :]
             if slope:
-                kernel = -self.frame.fine * dirichlet_slope(position, length)
+                kernel = self.frame.fine * dirichlet_slope(grid, position, length)
             else:
-                kernel = dirichlet(position, length)
+                kernel = dirichlet(grid, position, length)
             matrices.append(kernel)
         matrices = [(m * inside[:, None, None]).to(self.dtype) for m in matrices]
         return matrices[0], matrices[1]

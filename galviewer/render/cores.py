@@ -48,16 +48,17 @@ class FineGrids:
     to_nodes: Tensor
     nodes: Tensor
 
-    def project(self, values: Tensor) -> Tensor:
-        """Weighted samples (..., L * S * S) to node values (..., N, N), rows being y."""
+    def project(self, planes: list[Tensor]) -> Tensor:
+        """Weighted samples of Q planes, (B, L * S * S) each, to node values (B, Q, N, N), rows being y."""
         levels, samples, nodes = self.to_nodes.shape
-        lead = values.shape[:-1]
-        grids = values.reshape(-1, levels, samples, samples)
-        along_x = torch.matmul(grids, self.to_nodes)
-        stacked = along_x.reshape(-1, levels * samples, nodes)
-        return torch.matmul(self.to_nodes.reshape(levels * samples, nodes).T, stacked).reshape(
-            *lead, nodes, nodes
-        )
+        batch, count = len(planes[0]), len(planes)
+        by_level = [plane.reshape(batch, levels, samples * samples).transpose(0, 1) for plane in planes]
+        # One large product per level instead of many small ones.
+        grids = torch.stack(by_level, dim=2).reshape(levels, batch * count * samples, samples)
+        along_x = torch.bmm(grids, self.to_nodes).reshape(levels, batch * count, samples, nodes)
+        stacked = along_x.transpose(0, 1).reshape(batch * count, levels * samples, nodes)
+        found = torch.matmul(self.to_nodes.reshape(levels * samples, nodes).T, stacked)
+        return found.reshape(batch, count, nodes, nodes)
 
 
 @functools.lru_cache(maxsize=32)
@@ -97,31 +98,45 @@ def core_window(r2: Tensor, radius: float | Tensor, inner: float) -> Tensor:
         Fraction of `radius`.
     """
     t = (r2.sqrt() * (1.0 / radius)).sub_(inner).mul_(1.0 / (1.0 - inner)).clamp_(0.0, 1.0)
-    return 1.0 - t**4 * (35.0 + t * (-84.0 + t * (70.0 - 20.0 * t)))
+    squared = t * t
+    return 1.0 - squared * squared * (35.0 + t * (-84.0 + t * (70.0 - 20.0 * t)))
 
 
-def dirichlet(position: Tensor, period: int) -> Tensor:
-    """Periodic band-limited interpolation kernel of a grid with unit spacing.
+def dirichlet(grid: Tensor, position: Tensor, period: int) -> Tensor:
+    """Periodic band-limited interpolation kernel of a grid with unit spacing and an even period.
 
     Parameters
     ----------
-    position : Tensor
-        Distance from the grid point, in grid spacings.
+    grid : Tensor, (G,)
+        Whole grid points.
+    position : Tensor, (..., K)
+        Where the interpolated samples lie, in grid spacings.
     period : int
-        Number of grid points.
+        Number of grid points, even.
+
+    Returns
+    -------
+    Tensor, (..., G, K)
+        ``sin(pi t) / (period tan(pi t / period))`` at ``t = grid - position``, by addition theorems:
+        sines and cosines of grid points and positions only.
     """
-    angle = (math.pi / period) * position
-    below = torch.tan(angle) if period % 2 == 0 else torch.sin(angle)
-    at_grid_point = below.abs() < 1e-7
-    kernel = torch.sin(math.pi * position) / (period * torch.where(at_grid_point, 1.0, below))
-    return torch.where(at_grid_point, torch.cos(math.pi * position) * torch.cos(angle), kernel)
+    a = (math.pi / period) * grid[:, None]
+    b = (math.pi / period) * position[..., None, :]
+    sin_a, cos_a, sin_b, cos_b = a.sin(), a.cos(), b.sin(), b.cos()
+    sine = sin_a * cos_b - cos_a * sin_b
+    cosine = cos_a * cos_b + sin_a * sin_b
+    sign = 1.0 - 2.0 * (grid.remainder(2.0))[:, None]
+    top = -sign * (torch.sin(math.pi * position)[..., None, :] / period)
+    at_grid_point = sine.abs() < 1e-9
+    return torch.where(at_grid_point, 1.0, top * cosine / torch.where(at_grid_point, 1.0, sine))
 
 
-def dirichlet_slope(position: Tensor, period: int) -> Tensor:
-    """Derivative of `dirichlet` with position, for an even period; the kernel's cosine sum term by term."""
+def dirichlet_slope(grid: Tensor, position: Tensor, period: int) -> Tensor:
+    """Derivative of `dirichlet` with the position: the kernel's cosine sum term by term."""
     k = torch.arange(1, period // 2, dtype=position.dtype, device=position.device) * (2.0 * math.pi / period)
-    inner = torch.sin(position[..., None] * k) @ k
-    return (-2.0 * inner - math.pi * torch.sin(math.pi * position)) / period
+    distance = grid[:, None] - position[..., None, :]
+    inner = torch.sin(distance[..., None] * k) @ k
+    return (2.0 * inner + math.pi * torch.sin(math.pi * distance)) / period
 
 
 def _node_positions(radius: float) -> Tensor:
