@@ -68,7 +68,9 @@ def psf_size(psf: np.ndarray | None, oversample: int = 1) -> PsfSize:
     if psf is None:
         return PsfSize(0.39, BETAS[-1])
     rows, columns = psf.shape
-    radius = np.hypot(np.arange(rows)[:, None] - rows // 2, np.arange(columns)[None, :] - columns // 2).ravel()
+    radius = np.hypot(
+        np.arange(rows)[:, None] - rows // 2, np.arange(columns)[None, :] - columns // 2
+    ).ravel()
     order = np.argsort(radius)
     # the light of a pixel lies around its radius: area, not radius, is what is summed evenly
     growth = np.cumsum(psf.ravel()[order])

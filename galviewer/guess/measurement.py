@@ -15,7 +15,6 @@ from galviewer.guess.shape import Shape, moments
 from galviewer.survey.galaxy import Galaxy
 
 
-
 @dataclass(frozen=True, eq=False)
 class Measurement:
     """What was measured at the target's place, corrected for the seeing.

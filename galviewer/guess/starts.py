@@ -48,9 +48,7 @@ def starts(galaxy: Galaxy, model: Model) -> tuple[np.ndarray, int]:
     values = np.full(len(model.columns), np.nan)
     for component, guessed in zip(model.components, _components(galaxy, model, measured), strict=True):
         part = model.component_slices[component.name]
-        values[part] = [
-            _value(component, name, guessed) for name in (p.name for p in component.parameters)
-        ]
+        values[part] = [_value(component, name, guessed) for name in (p.name for p in component.parameters)]
     return _consistent(model, values), flags
 
 
@@ -60,7 +58,18 @@ def fallback(galaxy: Galaxy, measured: Measurement) -> Measurement:
     flux = 5.0 * measured.sky_rms * math.sqrt(math.pi) * max(radius, 2.0)
     x, y = galaxy.target
     return Measurement(
-        x, y, flux, max(radius, 2.0), 0.8, 45.0, 1.5, measured.sky, measured.sky_rms, False, None, measured.psf
+        x,
+        y,
+        flux,
+        max(radius, 2.0),
+        0.8,
+        45.0,
+        1.5,
+        measured.sky,
+        measured.sky_rms,
+        False,
+        None,
+        measured.psf,
     )
 
 

@@ -104,7 +104,9 @@ def collate(
 
     keys = {shape_key(galaxy) for galaxy in galaxies}
     if len(keys) != 1:
-        raise SettingsError("batch", f"holds {len(keys)} different shapes", "galaxies of one shape", "use group first")
+        raise SettingsError(
+            "batch", f"holds {len(keys)} different shapes", "galaxies of one shape", "use group first"
+        )
     kind = getattr(torch, dtype) if isinstance(dtype, str) else dtype
 
     def stack(arrays: list[np.ndarray]) -> Tensor:

@@ -34,7 +34,7 @@ class Plane(NamedTuple):
     """One image of a file with its header."""
 
     array: np.ndarray
-    header: fits.Header
+    header: Any  # astropy Header, used as a mapping
 
 
 def stem(path: str) -> str | None:
@@ -97,10 +97,15 @@ def read_planes(
 
 
 def _choose(
-    hdus: fits.HDUList, whose: str, file: str, names: dict[str, tuple[str, ...]], first: str, wanted: str | None
+    hdus: fits.HDUList,
+    whose: str,
+    file: str,
+    names: dict[str, tuple[str, ...]],
+    first: str,
+    wanted: str | None,
 ) -> dict[str, Any]:
     """The HDU of each role."""
-    images = [hdu for hdu in hdus if is_image(hdu)]
+    images = [hdu for hdu in list[Any](hdus) if is_image(hdu)]
     chosen: dict[str, Any] = {}
     for role, known in names.items():
         named = [hdu for hdu in images if hdu.name.upper() in known]
@@ -114,7 +119,9 @@ def _choose(
         found = ", ".join(f"{i} {hdu.name or 'unnamed'} ({_kind(hdu)})" for i, hdu in enumerate(hdus))
         raise InputError(
             whose,
-            f"{file} has no {first} " + (f"in HDU {wanted}" if wanted else "in any HDU") + f"; its HDUs are: {found}",
+            f"{file} has no {first} "
+            + (f"in HDU {wanted}" if wanted else "in any HDU")
+            + f"; its HDUs are: {found}",
             "a two-dimensional image",
             "name the right HDU, as in file.fits[NAME], or give another file",
         )
@@ -153,8 +160,10 @@ def _plane(hdu: Any, whose: str, file: str, role: str) -> Plane:
     if array.ndim != 2:
         sides = " x ".join(map(str, reversed(hdu.data.shape)))
         raise InputError(
-            whose, f"the {role} in {file} has {hdu.data.ndim} dimensions ({sides})",
-            "two dimensions, or planes of which only one is left", "cut out the plane to be fitted",
+            whose,
+            f"the {role} in {file} has {hdu.data.ndim} dimensions ({sides})",
+            "two dimensions, or planes of which only one is left",
+            "cut out the plane to be fitted",
         )
     return Plane(array, hdu.header)
 

@@ -205,7 +205,9 @@ def _sides(array: np.ndarray) -> str:
 def _image(raw: np.ndarray, findings: Findings) -> np.ndarray:
     """Image as a fresh native float64 array."""
     if raw.ndim != 2 or min(raw.shape) < 5:
-        raise findings.error(f"the image has the shape {_sides(raw) or 'of a number'}", "5 x 5 pixels or more")
+        raise findings.error(
+            f"the image has the shape {_sides(raw) or 'of a number'}", "5 x 5 pixels or more"
+        )
     if raw.dtype.kind not in "fiub":
         raise findings.error(f"the image has values of type {raw.dtype}", "real numbers")
     return np.array(raw, dtype=np.float64, order="C")
@@ -227,7 +229,7 @@ def _check_centre(centre: tuple[float, float] | None, image: np.ndarray, finding
     rows, columns = image.shape
     if not (-0.5 <= centre[0] < columns - 0.5 and -0.5 <= centre[1] < rows - 0.5):
         raise findings.error(
-            f"the target's place ({centre[0]:g}, {centre[1]:g}) lies outside of the image ({_sides(image)} pixels)",
+            f"the target's place ({centre[0]:g}, {centre[1]:g}) lies outside of the image, {_sides(image)}",
             "0-based pixel coordinates", "check x and y",
         )  # fmt: skip
 
@@ -240,7 +242,9 @@ def _mask(raw: np.ndarray | None, image: np.ndarray, findings: Findings) -> np.n
     mask = np.array(raw != 0, dtype=bool, order="C")  # NaN != 0 is True: undefined is ignored
     if mask.all():
         raise findings.error(
-            "every pixel is masked", "some pixels to fit", "in masks 0 = use, nonzero = ignore: invert it if needed"
+            "every pixel is masked",
+            "some pixels to fit",
+            "in masks 0 = use, nonzero = ignore: invert it if needed",
         )
     return mask
 
@@ -280,14 +284,18 @@ def _sigma(
         role, raw = "inverse variance", planes["ivar"]
     else:
         if mask.all():
-            raise findings.error("every pixel is masked", "some pixels to fit", "check mask and segmentation map")
+            raise findings.error(
+                "every pixel is masked", "some pixels to fit", "check mask and segmentation map"
+            )
         return build_sigma(image, mask, header, findings, **noise)
     _same_shape(raw, image, role, findings)
     sigma = np.array(raw, dtype=np.float64, order="C")
     good = np.isfinite(sigma) & (sigma > 0)
     if not good.any():
         raise findings.error(
-            f"no pixel of the {role} is positive and finite", "the noise of each pixel, > 0", "give the right sigma map"
+            f"no pixel of the {role} is positive and finite",
+            "the noise of each pixel, > 0",
+            "give the right sigma map",
         )
     if role != "sigma":
         sigma[good] = 1.0 / np.sqrt(sigma[good])
@@ -298,7 +306,7 @@ def _sigma(
         # zero weight is how inverse variance says "masked", so that alone is no repair
         if fresh and (role == "sigma" or not np.all(raw[~good] == 0)):
             findings.repaired(
-                f"{fresh} pixels of the {role} are not positive or not finite; they were masked", "values > 0",
+                f"{fresh} pixels of the {role} are not positive and finite; they were masked", "values > 0",
                 "mask them in the file to silence this",
             )  # fmt: skip
     return sigma, "file"
@@ -314,7 +322,9 @@ def _check_light(
         )
     values = image[~mask]
     if values.max() == values.min():
-        raise findings.error(f"all unmasked pixels have the value {values[0]:g}", "a galaxy", "check the image")
+        raise findings.error(
+            f"all unmasked pixels have the value {values[0]:g}", "a galaxy", "check the image"
+        )
     rows, columns = image.shape
     x, y = centre if centre is not None else (0.5 * (columns - 1), 0.5 * (rows - 1))
     if mask[round(y), round(x)]:

@@ -9,7 +9,6 @@ from galviewer.survey.files import quiet
 from galviewer.survey.problem import Findings
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
     from astropy.wcs import WCS
 
 ZEROPOINT_CARDS = ("MAGZP", "MAGZPT", "MAGZERO", "ZEROPOINT", "ZEROPNT", "ZP", "PHOTZP", "MAG_ZP", "ABZP")
@@ -20,7 +19,7 @@ KEPT_CARDS = (
 )  # fmt: skip
 
 
-def number(header: Header, *cards: str) -> float | None:
+def number(header: Any, *cards: str) -> float | None:
     """First of the cards that holds a finite number, also one written as a string."""
     for card in cards:
         try:
@@ -32,18 +31,18 @@ def number(header: Header, *cards: str) -> float | None:
     return None
 
 
-def kept(header: Header) -> dict[str, Any]:
+def kept(header: Any) -> dict[str, Any]:
     """The few cards worth carrying into the products."""
     return {card: header[card] for card in KEPT_CARDS if card in header}
 
 
-def per_second(header: Header) -> bool:
+def per_second(header: Any) -> bool:
     """Whether the image unit is a rate (BUNIT such as electron/s)."""
     unit = str(header.get("BUNIT", "")).lower().replace(" ", "")
     return unit.endswith(("/s", "/sec", "/second", "s-1", "s**-1", "s^-1", "cps"))
 
 
-def zeropoint(header: Header, given: float | None, exposure: bool, findings: Findings) -> float:
+def zeropoint(header: Any, given: float | None, exposure: bool, findings: Findings) -> float:
     """Magnitude of one image unit, from the settings or the first known card; 0 with a note otherwise."""
     value = given if given is not None else number(header, *ZEROPOINT_CARDS)
     if value is None:
@@ -60,7 +59,7 @@ def zeropoint(header: Header, given: float | None, exposure: bool, findings: Fin
     return value + 2.5 * math.log10(seconds)
 
 
-def world(header: Header, findings: Findings) -> WCS | None:
+def world(header: Any, findings: Findings) -> WCS | None:
     """Celestial WCS, or None where the header has none that works."""
     if not str(header.get("CTYPE1", "")).strip():
         return None
@@ -76,7 +75,7 @@ def world(header: Header, findings: Findings) -> WCS | None:
     return wcs if usable else None
 
 
-def pixel_scale(header: Header, wcs: WCS | None, given: float | None, findings: Findings) -> float | None:
+def pixel_scale(header: Any, wcs: WCS | None, given: float | None, findings: Findings) -> float | None:
     """Arcsec per pixel: from the settings, the WCS, or a card, in this order."""
     if given is not None:
         return given

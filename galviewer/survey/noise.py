@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from galviewer.survey.headers import number, per_second
@@ -39,7 +41,7 @@ def background(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
 def build_sigma(
     image: np.ndarray,
     mask: np.ndarray,
-    header,
+    header: Any,
     findings: Findings,
     gain: float | None = None,
     read_noise: float | None = None,
@@ -77,10 +79,12 @@ def build_sigma(
         _, rms = background(image, mask)
         if rms <= 0:
             raise findings.error(
-                "has no sigma, no gain, and a background without scatter", "a sigma map", "give a sigma map or a gain"
+                "has no sigma, no gain, and a background without scatter",
+                "a sigma map",
+                "give a sigma map or a gain",
             )
         findings.note(
-            f"has no sigma and no gain; the scatter of the background, {rms:.4g}, is used everywhere", "a sigma map",
+            f"has no sigma and no gain; the scatter of the background, {rms:.4g}, is used", "a sigma map",
             "give a sigma map, or gain and read noise",
         )  # fmt: skip
         return np.full(image.shape, rms), "background"
@@ -103,12 +107,14 @@ def build_sigma(
     return np.sqrt(variance), "gain"
 
 
-def _seconds(header, findings: Findings) -> float:
+def _seconds(header: Any, findings: Findings) -> float:
     """Exposure time where the image is a rate, 1 otherwise."""
     if not per_second(header):
         return 1.0
     seconds = number(header, "EXPTIME")
     if seconds is None or seconds <= 0:
-        findings.note("is in units per second but has no EXPTIME; 1 s is used for its noise", "a card EXPTIME")
+        findings.note(
+            "is in units per second but has no EXPTIME; 1 s is used for its noise", "a card EXPTIME"
+        )
         return 1.0
     return seconds

@@ -42,7 +42,9 @@ def prepare_psf(raw: np.ndarray, findings: Findings, oversample: int = 1) -> np.
     """
     if raw.ndim != 2 or min(raw.shape) < 3:
         raise findings.error(
-            f"the PSF has the shape {_sides(raw)}", "two dimensions of 3 pixels or more", "give a stamp of a star"
+            f"the PSF has the shape {_sides(raw)}",
+            "two dimensions of 3 pixels or more",
+            "give a stamp of a star",
         )
     psf = np.array(raw, dtype=np.float64)
     _finite(psf, findings)
@@ -107,21 +109,21 @@ def _centred(psf: np.ndarray, findings: Findings, oversample: int) -> np.ndarray
         )  # fmt: skip
     if any(whole):
         findings.repaired(
-            f"the PSF is centred ({dx:+.2f}, {dy:+.2f}) samples off; it was moved by ({-whole[0]}, {-whole[1]})",
+            f"the PSF is ({dx:+.2f}, {dy:+.2f}) samples off its centre; moved by ({-whole[0]}, {-whole[1]})",
             f"its centre at pixel ({columns // 2}, {rows // 2}) of the stamp",
         )
         psf = _rolled(psf, -whole[0], -whole[1])
         dx, dy = dx - whole[0], dy - whole[1]
-    half = [d if side % 2 == 0 and 0.25 < abs(d) else 0.0 for d, side in ((dx, columns), (dy, rows))]
+    half = [d if side % 2 == 0 and abs(d) > 0.25 else 0.0 for d, side in ((dx, columns), (dy, rows))]
     if any(half) and _fwhm(psf) >= 2.0:
         findings.repaired(
-            f"the PSF has an even side and is centred between pixels; it was moved by ({-half[0]:+.2f}, {-half[1]:+.2f})",
+            f"the PSF has an even side, centred between pixels; moved by ({-half[0]:+.2f}, {-half[1]:+.2f})",
             f"its centre at pixel ({columns // 2}, {rows // 2}) of the stamp",
         )
         return _shifted(psf, -half[0], -half[1])
     if max(abs(dx), abs(dy)) > 0.25:
         findings.note(
-            f"the PSF is centred ({dx:+.2f}, {dy:+.2f}) samples off ({oversample} per pixel); fitted centres move by as much",
+            f"the PSF is ({dx:+.2f}, {dy:+.2f}) samples off ({oversample} per pixel); so are fitted centres",
             "less than a quarter",
         )
     return psf
@@ -139,7 +141,9 @@ def _centroid(psf: np.ndarray) -> tuple[float, float]:
     y, x = np.mgrid[: psf.shape[0], : psf.shape[1]]
     cx, cy = float(px), float(py)
     for _ in range(10):
-        weight = np.clip(psf, 0.0, None) * np.exp(-0.5 * ((x - cx) ** 2 + (y - cy) ** 2) / (0.5 * radius) ** 2)
+        weight = np.clip(psf, 0.0, None) * np.exp(
+            -0.5 * ((x - cx) ** 2 + (y - cy) ** 2) / (0.5 * radius) ** 2
+        )
         total = weight.sum()
         step = 2.0 * float((weight * (x - cx)).sum() / total), 2.0 * float((weight * (y - cy)).sum() / total)
         cx, cy = cx + step[0], cy + step[1]

@@ -17,10 +17,10 @@ from galviewer.survey.galaxy import Galaxy, assemble
 from galviewer.survey.problem import Findings, Problem
 from galviewer.survey.psf import prepare_psf
 from galviewer.survey.scan import scan
-from galviewer.survey.settings import SurveySettings
+from galviewer.survey.settings import DEFAULT, SurveySettings
 
 
-def read(entry: Entry, settings: SurveySettings = SurveySettings()) -> Galaxy:
+def read(entry: Entry, settings: SurveySettings = DEFAULT) -> Galaxy:
     """Read one galaxy.
 
     Parameters
@@ -43,9 +43,7 @@ def read(entry: Entry, settings: SurveySettings = SurveySettings()) -> Galaxy:
     return read_with_problems(entry, settings)[0]
 
 
-def read_with_problems(
-    entry: Entry, settings: SurveySettings = SurveySettings()
-) -> tuple[Galaxy, list[Problem]]:
+def read_with_problems(entry: Entry, settings: SurveySettings = DEFAULT) -> tuple[Galaxy, list[Problem]]:
     """As `read`, with the problems as objects.
 
     Raises
@@ -75,7 +73,9 @@ def read_with_problems(
         zeropoint=headers.zeropoint(
             header, _first(entry.zeropoint, settings.zeropoint), settings.exposure_zeropoint, findings
         ),
-        pixel_scale=headers.pixel_scale(header, wcs, _first(entry.pixel_scale, settings.pixel_scale), findings),
+        pixel_scale=headers.pixel_scale(
+            header, wcs, _first(entry.pixel_scale, settings.pixel_scale), findings
+        ),
         wcs=wcs,
         paths=dict(entry.paths),
     )
@@ -83,7 +83,7 @@ def read_with_problems(
 
 
 def check(
-    folder: str | Path, settings: SurveySettings = SurveySettings()
+    folder: str | Path, settings: SurveySettings = DEFAULT
 ) -> Iterator[tuple[Entry, Galaxy | None, list[Problem]]]:
     """Read a whole folder and tell everything about it.
 
@@ -118,7 +118,10 @@ def _first(*values: float | None) -> float | None:
 
 def _noise(entry: Entry, settings: SurveySettings) -> dict[str, float | None]:
     """Gain, read noise and subtracted sky, from the row or the settings."""
-    return {key: _first(getattr(entry, key), getattr(settings, key)) for key in ("gain", "read_noise", "sky_level")}
+    return {
+        key: _first(getattr(entry, key), getattr(settings, key))
+        for key in ("gain", "read_noise", "sky_level")
+    }
 
 
 def _centre(entry: Entry, findings: Findings) -> tuple[float, float] | None:

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from astropy.io import fits
 
@@ -14,14 +15,14 @@ from galviewer.errors import SettingsError
 from galviewer.survey.entry import Entry, Survey
 from galviewer.survey.files import UNREADABLE, is_image, quiet, split_extension, stem
 from galviewer.survey.problem import Problem
-from galviewer.survey.settings import SurveySettings
+from galviewer.survey.settings import DEFAULT, SurveySettings
 from galviewer.survey.table import TABLE_SUFFIXES, read_rows
 
 Files = dict[str, dict[str, str]]
 """Galaxy name to role to path."""
 
 
-def scan(folder: str | Path, settings: SurveySettings = SurveySettings()) -> Survey:
+def scan(folder: str | Path, settings: SurveySettings = DEFAULT) -> Survey:
     """Find the galaxies of a folder, or of a table of paths.
 
     Parameters
@@ -68,7 +69,9 @@ def _existing(folder: Path, given: str, key: str) -> str:
     for candidate in (Path(given), folder / given):
         if split_extension(candidate)[0].is_file():
             return str(candidate)
-    raise SettingsError(key, f"there is no file {given}", "a path, also relative to the folder", "check the name")
+    raise SettingsError(
+        key, f"there is no file {given}", "a path, also relative to the folder", "check the name"
+    )
 
 
 def _folder(folder: Path, settings: SurveySettings, psf: str | None) -> tuple[list[Entry], list[Problem]]:
@@ -94,7 +97,8 @@ def _folder(folder: Path, settings: SurveySettings, psf: str | None) -> tuple[li
         )  # fmt: skip
     if loose and (galaxies or orphans):
         problems += [
-            Problem(Path(path).name, "note", "matches no pattern and holds no galaxy; it is left alone") for path in loose
+            Problem(Path(path).name, "note", "matches no pattern and holds no galaxy; it is left alone")
+            for path in loose
         ]
     if not galaxies:
         problems.append(_nothing(folder, settings, loose))
@@ -124,19 +128,17 @@ def _matched(paths: list[str], settings: SurveySettings, problems: list[Problem]
     loose: list[str] = []
     for path in paths:
         bare = (stem(path) or "").replace(os.sep, "/")
-        for role, expression in patterns:
-            match = expression.search(bare)
-            if match:
-                break
-        else:
+        found = next(((role, match) for role, one in patterns if (match := one.search(bare))), None)
+        if found is None:
             loose.append(path)
             continue
+        role, match = found
         roles = files[match.group("name")]
         if role in roles:
             problems.append(
                 Problem(match.group("name"), "note",
-                        f"has two files for its {role}: {Path(roles[role]).name} is used, {Path(path).name} is not",
-                        "one", "remove the other")
+                        f"has two files for its {role}: {Path(roles[role]).name} and {Path(path).name}",
+                        "one (the first is used)", "remove the other")
             )  # fmt: skip
         roles.setdefault(role, path)
     return dict(files), loose
@@ -154,13 +156,15 @@ def _take_multi_extension(path: str, settings: SurveySettings, galaxies: Files) 
         with quiet(), fits.open(path, memmap=False) as hdus:
             if len(hdus) < 2:
                 return False
-            images = [hdu for hdu in hdus if is_image(hdu)]
+            images = [hdu for hdu in list[Any](hdus) if is_image(hdu)]
             found = {hdu.name.upper() for hdu in images}
     except UNREADABLE:
         return False
     known = settings.extensions()
     companions = [role for role, names in known.items() if role != "image" and found & set(names)]
-    unnamed = [hdu for hdu in images if hdu.name.upper() not in {n for names in known.values() for n in names}]
+    unnamed = [
+        hdu for hdu in images if hdu.name.upper() not in {n for names in known.values() for n in names}
+    ]
     if not companions or not (found & set(settings.image_hdus) or unnamed):
         return False
     name = Path(stem(path) or path).name
@@ -180,7 +184,7 @@ def _lone_psf(loose: list[str], orphans: Files, lonely: list[str], problems: lis
     if candidates:
         names = ", ".join(Path(path).name for path in candidates)
         problems.append(
-            Problem("PSF", "note", f"{len(lonely)} galaxies have no PSF and several files could be it ({names})",
+            Problem("PSF", "note", f"{len(lonely)} galaxies have none, several files could be it ({names})",
                     "one", "name it with --psf")
         )  # fmt: skip
     return None
@@ -189,7 +193,11 @@ def _lone_psf(loose: list[str], orphans: Files, lonely: list[str], problems: lis
 def _nothing(folder: Path, settings: SurveySettings, loose: list[str]) -> Problem:
     """The problem of a folder without galaxies."""
     some = ", ".join(Path(path).name for path in loose[:3])
-    what = f"has {len(loose)} other FITS files ({some}{', ...' if len(loose) > 3 else ''})" if loose else "has no FITS files"
+    what = (
+        f"has {len(loose)} other FITS files ({some}{', ...' if len(loose) > 3 else ''})"
+        if loose
+        else "has no FITS files"
+    )
     return Problem(
         str(folder), "error", f"holds no galaxy; it {what}",
         f"files called {settings.image_pattern}.fits, or multi-extension files with SCI and ERR",
@@ -205,7 +213,9 @@ def _joined(rows: list[Entry], entries: list[Entry]) -> tuple[list[Entry], list[
         found = by_name.get(row.name)
         if found is None:
             problems.append(
-                Problem(row.name, "error", "is in the table but has no image in the folder", "files for every row")
+                Problem(
+                    row.name, "error", "is in the table but has no image in the folder", "files for every row"
+                )
             )
             continue
         joined.append(replace(row, paths={**found.paths, **row.paths}))
@@ -218,7 +228,9 @@ def _unique(folder: Path, entries: list[Entry], problems: list[Problem]) -> Surv
     for entry in entries:
         if entry.name in unique:
             problems.append(
-                Problem(entry.name, "error", "occurs twice; only the first is used", "unique names", "rename one")
+                Problem(
+                    entry.name, "error", "occurs twice; only the first is used", "unique names", "rename one"
+                )
             )
         else:
             unique[entry.name] = entry

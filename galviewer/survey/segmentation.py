@@ -59,8 +59,10 @@ def _label_at(labels: np.ndarray, centre: tuple[float, float] | None, findings: 
         if distance[nearest] <= max(3.0, 0.05 * min(rows, columns)):
             label = int(labels[ys[nearest], xs[nearest]])
             findings.note(
-                f"the segmentation map is empty at the target's place; label {label}, "
-                f"{distance[nearest]:.1f} pixels away, is taken", "a segment there", "name it in a column 'target'",
+                f"the segmentation map is empty at the target; label {label}, "
+                f"{distance[nearest]:.1f} pixels away, is taken",
+                "a segment there",
+                "name it in a column 'target'",
             )  # fmt: skip
             return label
     findings.note(

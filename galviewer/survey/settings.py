@@ -70,7 +70,9 @@ class SurveySettings:
         for role, pattern in self.patterns().items():
             if pattern and pattern.count("{name}") != 1:
                 raise SettingsError(
-                    f"{role}_pattern", f"'{pattern}'", "{name} exactly once",
+                    f"{role}_pattern",
+                    f"'{pattern}'",
+                    "{name} exactly once",
                     "write for example '{name}_" + role + "'",
                 )
         if not self.image_pattern:
@@ -103,3 +105,7 @@ class SurveySettings:
             "mask": self.mask_hdus,
             "seg": self.seg_hdus,
         }
+
+
+DEFAULT = SurveySettings()
+"""Names as ``NAME_image.fits``, everything else from the headers."""

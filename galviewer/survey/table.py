@@ -23,7 +23,13 @@ from galviewer.survey.settings import ROLES
 TABLE_SUFFIXES = (".csv", ".ecsv", ".fits", ".fit")
 NAMES = ("name", "id", "object", "galaxy")
 NUMBERS = ("x", "y", "zeropoint", "pixel_scale", "gain", "read_noise", "sky_level", "target")
-SYNONYMS = {"zp": "zeropoint", "magzp": "zeropoint", "weight": "ivar", "rdnoise": "read_noise", "targseg": "target"}
+SYNONYMS = {
+    "zp": "zeropoint",
+    "magzp": "zeropoint",
+    "weight": "ivar",
+    "rdnoise": "read_noise",
+    "targseg": "target",
+}
 
 
 def read_rows(table: Path) -> tuple[list[Entry], list[Problem]]:
@@ -41,7 +47,9 @@ def read_rows(table: Path) -> tuple[list[Entry], list[Problem]]:
     columns = set(rows[0]) if rows else set()
     if not columns & {"image", *NAMES}:
         raise SettingsError(
-            str(table), f"has the columns {', '.join(sorted(columns)) or 'none'}", "at least 'image' or 'name'"
+            str(table),
+            f"has the columns {', '.join(sorted(columns)) or 'none'}",
+            "at least 'image' or 'name'",
         )
     entries: list[Entry] = []
     problems: list[Problem] = []
