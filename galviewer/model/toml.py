@@ -21,6 +21,7 @@ A bare number is a start value. What is not written is as the profile declares i
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import tomllib
 from pathlib import Path
@@ -77,16 +78,17 @@ def from_toml(text: str, whose: str = "model") -> Model:
 
 
 def to_toml(model: Model) -> str:
-    """The model as TOML; `from_toml` gives an equal model back."""
-    import tomli_w
-
-    document: dict[str, Any] = {"name": model.name} if model.name else {}
+    """The model as TOML, saying only what differs from its profiles; `from_toml` gives an equal model back."""
+    blocks = [f"name = {json.dumps(model.name, ensure_ascii=False)}\n"] if model.name else []
     for component in model.components:
-        table: dict[str, Any] = {"profile": component.profile}
-        for parameter in component.parameters:
-            table[parameter.name] = _parameter_table(parameter)
-        document[component.name] = table
-    return tomli_w.dumps(document)
+        lines = [f"[{component.name}]", f'profile = "{component.profile}"']
+        declarations = component.declaration.parameters
+        for parameter, declaration in zip(component.parameters, declarations, strict=True):
+            changes = _written(parameter, Parameter.declared(declaration))
+            if changes:
+                lines.append(f"{parameter.name} = {{ {', '.join(changes)} }}")
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
 
 
 def _component(name: str, table: Any) -> Component:
@@ -135,12 +137,27 @@ def _number(whose: str, value: Any) -> float:
     return float(value)
 
 
-def _parameter_table(parameter: Parameter) -> dict[str, Any]:
-    table: dict[str, Any] = {}
-    if parameter.start is not None:
-        table["start"] = float(parameter.start)
-    table |= {"lower": float(parameter.lower), "upper": float(parameter.upper), "fixed": parameter.fixed}
+def _written(parameter: Parameter, declared: Parameter) -> list[str]:
+    """The ``key = value`` texts in which a parameter differs from its declaration."""
     if parameter.tied is not None:
-        table |= {"tied": parameter.tied.to, "factor": parameter.tied.factor, "offset": parameter.tied.offset}
-        table.pop("fixed")
-    return table
+        tie = parameter.tied
+        values: dict[str, Any] = {"tied": tie.to}
+        values |= {} if tie.factor == 1.0 else {"factor": float(tie.factor)}
+        values |= {} if tie.offset == 0.0 else {"offset": float(tie.offset)}
+    else:
+        values = {"start": float(parameter.start)} if parameter.start is not None else {}
+        values["fixed"] = parameter.fixed
+        if parameter.fixed == declared.fixed and parameter.start == declared.start:
+            values = {}
+        elif parameter.fixed == declared.fixed:
+            del values["fixed"]
+    for key in ("lower", "upper"):
+        if getattr(parameter, key) != getattr(declared, key):
+            values[key] = float(getattr(parameter, key))
+    return [f"{key} = {_as_toml(value)}" for key, value in values.items()]
+
+
+def _as_toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value) if isinstance(value, str) else repr(value)

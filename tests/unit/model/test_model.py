@@ -112,3 +112,16 @@ def test_mistakes_in_python_have_messages():
         model.template("sersic").index("sersic_radius")
     with pytest.raises(ModelError, match="expected a finite number"):
         model.template("sersic").replace("sersic_n", start=float("nan"))
+
+
+def test_toml_says_only_what_differs():
+    text = model.to_toml(model.template("bulge+disk").replace("bulge_n", start=4.0, fixed=True))
+    assert text == (
+        'name = "bulge+disk"\n\n[bulge]\nprofile = "sersic"\nn = { start = 4.0, fixed = true, upper = 8.0 }\n\n'
+        '[disk]\nprofile = "exponential"\nx = { tied = "bulge.x" }\ny = { tied = "bulge.y" }\n'
+    )
+
+
+def test_a_tie_with_a_start_value_keeps_what_matters():
+    tied = model.template("bulge+disk").replace("disk_q", tied=Tie("bulge.q"), start=0.5)
+    assert model.from_toml(model.to_toml(tied)).component("disk").parameter("q").tied == Tie("bulge.q")
