@@ -3,7 +3,8 @@
 single      galaxies in, fits out; the workbench of explorer and notebooks
 settings    what a run is asked to do, and what must stay the same on resumption
 planning    which galaxies are fitted together
-execution   read, fit and write at the same time; resume
+execution   begin or resume a run
+work        read, fit and write at the same time
 reading     files to galaxies with start values, ahead of the fit
 half_light  half-light radii of profiles without a closed form
 stopping    Ctrl-C and the file ``cancel``
@@ -14,12 +15,13 @@ view        a run as seen by a reader
 
 from galviewer.run.directory import RunDirectory
 from galviewer.run.events import EventLog, read_events
-from galviewer.run.execution import RunSummary, execute, resume, stored_settings
+from galviewer.run.execution import execute, resume, stored_settings
 from galviewer.run.planning import Plan, make_plan
 from galviewer.run.settings import RunSettings
 from galviewer.run.stopping import Stop
 from galviewer.run.view import RunView, is_run
 from galviewer.run.view import open_run as open
+from galviewer.run.work import RunSummary
 
 __all__ = [
     "EventLog",

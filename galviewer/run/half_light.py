@@ -37,7 +37,8 @@ def find(profile: str, shape: dict[str, float]) -> HalfLight:
     with torch.no_grad():
         tensors = [torch.tensor(value, dtype=torch.float64) for value in values]
         f = declaration.brightness(torch.as_tensor(r), *tensors).numpy()
-    light = np.cumsum(r * r * f)
+    rings = r * r * f
+    light = np.cumsum(rings) - 0.5 * rings  # trapezoids: up to each radius, not beyond it
     if not np.isfinite(light).all() or not light[-1] > 0:
         return UNKNOWN
     radius = math.exp(np.interp(0.5 * light[-1], light, log_r)) * shape[declaration.size]
