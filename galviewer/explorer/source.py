@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from galviewer import flags, survey
+from galviewer import flags, run, survey
 from galviewer.errors import InputError, RunError
 
 if TYPE_CHECKING:
@@ -97,6 +97,14 @@ class Source:
         """The stored fit of that galaxy; None where there is none."""
         return None
 
+    def parameters(self, name: str) -> np.ndarray | None:
+        """Stored values of `model`, (P,), where no whole fit was kept; None where there are none."""
+        return None
+
+    def fit_settings(self) -> Any:
+        """Settings the source was fitted with; None for the defaults."""
+        return None
+
     def rows(self) -> dict[str, Row]:
         """What the queue shows, by name, in order."""
         return {name: Row(name) for name in self.names}
@@ -164,11 +172,6 @@ def below(root: Path, path: str | Path) -> Path:
     return resolved
 
 
-def is_run(path: Path) -> bool:
-    """Whether `path` is a run directory."""
-    return (path / "run.toml").is_file()
-
-
 def open_source(
     source: Any, *, folder: str | Path | None = None, settings: SurveySettings | None = None
 ) -> Source:
@@ -210,7 +213,7 @@ def _open_path(path: Path, folder: str | Path | None, settings: SurveySettings |
     path = path.expanduser().resolve()
     if not path.is_dir():
         raise InputError(str(path), "is not a folder", "a folder of FITS files or a run directory")
-    if is_run(path):
+    if run.is_run(path):
         from galviewer.explorer.run_source import RunSource
 
         return RunSource(path, Path(folder).resolve() if folder else None, settings)

@@ -89,7 +89,7 @@ class State(param.Parameterized):
 
     def __init__(self, source: Source, start_model: Model | str = "sersic", settings: Any = None) -> None:
         super().__init__(name="")
-        self.settings = settings if settings is not None else _default_settings()
+        self._given_settings = settings
         self.start_model = load_model(start_model) if isinstance(start_model, str) else start_model
         self.later: Callable[[Callable[[], None]], None] = lambda action: action()
         self.results: dict[str, GalaxyFit] = {}
@@ -102,6 +102,7 @@ class State(param.Parameterized):
 
     def _use(self, source: Source) -> None:
         self.source = source
+        self.settings = self._given_settings or source.fit_settings() or _default_settings()
         if source.model is not None:
             self.start_model = edits.carried(source.model)
         self.names = list(source.names)
@@ -141,7 +142,7 @@ class State(param.Parameterized):
             self.name, self.galaxy = name, galaxy
             self.model, self.values, self.result = work.model, work.values, work.result
             self.undo_depth = len(work.undo)
-            self.message = ("info", "; ".join(galaxy.notes))
+            self.message = _greeting(galaxy, work.result)
             self._show()
         return True
 
@@ -156,6 +157,9 @@ class State(param.Parameterized):
         fit = self.results.get(name) or self.source.fitted(name)
         if fit is not None and np.isfinite(fit.parameters).all():
             return Work(fit.model, np.array(fit.parameters, float), fit)
+        stored = self.source.parameters(name)
+        if stored is not None and self.source.model is not None:
+            return Work(self.source.model, stored)
         return Work(self.start_model, self._bench(name, galaxy, self.start_model).starts(), fit)
 
     def _bench(self, name: str, galaxy: Galaxy, model: Model) -> LiveModel:
@@ -331,6 +335,12 @@ class State(param.Parameterized):
     def tell(self, kind: str, text: str) -> None:
         """Put a message on the status line; `kind` is "info", "warning" or "error"."""
         self.message = (kind, text)
+
+
+def _greeting(galaxy: Galaxy, fit: GalaxyFit | None) -> tuple[str, str]:
+    """What the status line says of a galaxy that comes on screen: its fit's flags, what was repaired."""
+    said = [_reasons(fit)] if fit is not None and fit.flags else []
+    return ("warning" if said else "info", "; ".join([*said, *galaxy.notes]))
 
 
 def _reasons(fit: GalaxyFit) -> str:

@@ -13,7 +13,7 @@ STRETCHES: tuple[str, ...] = ("linear", "sqrt", "asinh", "log")
 """Monotone maps of [0, 1] onto [0, 1] that the painter knows."""
 
 LIMITS: dict[str, str] = {
-    "sky": "sky – 99.9 %",
+    "sky": "automatic",
     "zscale": "zscale",
     "99.9": "99.9 %",
     "99.5": "99.5 %",
@@ -112,9 +112,11 @@ def limits(image: np.ndarray, mask: np.ndarray) -> dict[str, tuple[float, float]
     if values.size == 0:
         return dict.fromkeys(LIMITS, (0.0, 1.0))
     middle = float(np.median(values))
-    below = values[values <= middle]
+    noise = float(np.percentile(middle - values[values <= middle], 68.3))
+    # From just below the sky, so that it is dark, to the galaxy's bright part also where that is few pixels.
+    top = max(float(np.percentile(values, 99.9)), min(middle + 40.0 * noise, float(values.max())))
     found = {
-        "sky": (middle - 1.5 * float(np.percentile(middle - below, 68.3)), float(np.percentile(values, 99.9))),
+        "sky": (middle - 1.5 * noise, top),
         "zscale": zscale(values),
         "minmax": (float(values.min()), float(values.max())),
     }

@@ -48,8 +48,9 @@ def theme(dark: bool) -> Theme:
 
 def dress(figure: Any, colours: Theme) -> None:
     """Give a Bokeh figure the theme's colours."""
-    figure.background_fill_color = colours.background
-    figure.border_fill_color = colours.background
+    # Transparent: the panel behind it has the colour, and no edge of a former theme stays on the canvas.
+    figure.background_fill_color = None
+    figure.border_fill_color = None
     figure.outline_line_color = colours.line
     for axis in figure.axis:
         axis.axis_line_color = None

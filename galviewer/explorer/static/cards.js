@@ -138,8 +138,8 @@ export function render({ model }) {
     rows.clear()
     const add = menu([["", "Add component …"], ...model.profiles], "", (profile) => profile && send({ type: "add", profile }), "Add a component", "add")
     stack.replaceChildren(...model.components.map(card), h("div.add", {}, add,
-      h("button.button", { type: "button", title: "Copy the model as TOML, for galviewer fit --model", "data-test": "copy-toml", onclick: () => send({ type: "copy", as: "toml" }) }, icon("copy"), "TOML"),
-      h("button.button", { type: "button", title: "Copy as Python", "data-test": "copy-python", onclick: () => send({ type: "copy", as: "python" }) }, icon("copy"), "Python")))
+      h("button.button.plain", { type: "button", title: "Copy the model as TOML, for galviewer fit --model", "data-test": "copy-toml", onclick: () => send({ type: "copy", as: "toml" }) }, "TOML"),
+      h("button.button.plain", { type: "button", title: "Copy as Python: a script that fits this galaxy", "data-test": "copy-python", onclick: () => send({ type: "copy", as: "python" }) }, "Python")))
     stack.scrollTop = scroll
     for (const c of model.components) for (const p of c.parameters) {
       rows.get(p.column).show(p.value)
@@ -172,6 +172,7 @@ export function render({ model }) {
     template.value = ""
   })
   model.on("components", build)
+  model.on("score", () => score_(model.score))
   for (const key of ["busy", "undo_depth"]) model.on(key, state)
   build(), state()
   return root

@@ -96,7 +96,7 @@ function colourBar(kind) {
       context.fillRect((i * 256) / palette.length, 0, 256 / palette.length + 1, 1)
     })
     const labels = values.map(({ v, t }) => {
-      const label = h("span", { style: `left:${100 * t}%` }, v === 0 ? "0" : brief(v, 2).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, ""))
+      const label = h("span", { style: `left:${100 * t}%` }, v === 0 ? "0" : tickText(v, values))
       if (t > 0.99) label.className = "last"
       return label
     })
@@ -105,6 +105,14 @@ function colourBar(kind) {
     canvas.title = unit
   }
   return { el, draw }
+}
+
+/* As many digits as tell neighbouring ticks apart, without trailing zeros. */
+function tickText(value, ticks) {
+  const gaps = ticks.slice(1).map((tick, i) => tick.v - ticks[i].v)
+  const digits = Math.min(Math.max(1 - Math.floor(Math.log10(Math.min(...gaps, Math.abs(value))) + 1e-9), 0), 8)
+  const text = pretty(value, digits)
+  return text.includes(".") ? text.replace(/0+$/, "").replace(/\.$/, "") : text
 }
 
 function svg(tag, attributes, text) {

@@ -127,7 +127,12 @@ function barTicks(low, high, map) {
     if (v >= low && v <= high && ticks.every((other) => Math.abs(other.t - t) > 0.09)) ticks.push({ v, t })
   }
   add(0)
-  const top = Math.floor(Math.log10(Math.max(Math.abs(low), Math.abs(high))))
-  for (let p = top; p > top - 4; p--) for (const m of [1, 2, 5, 3]) { add(m * 10 ** p); add(-m * 10 ** p) }
+  /* Coarse steps over the whole range, finer ones towards its faint end, where the stretch has room. */
+  for (let p = Math.ceil(Math.log10(span)); p > Math.log10(span) - 4; p--) {
+    for (const step of [5 * 10 ** p, 2 * 10 ** p, 10 ** p]) {
+      const first = Math.ceil(low / step)
+      for (let k = first; k * step <= high && k < first + 6; k++) add(Number((k * step).toPrecision(12)))
+    }
+  }
   return ticks.filter(({ t }) => t > 0.03 && t < 0.97).sort((a, b) => a.t - b.t)
 }

@@ -12,11 +12,11 @@ export function render({ model }) {
     model.radius_scale, (v) => { model.radius_scale = v }, "Radius scale", "radius")
   const numbers = h("span.num.small.dim", { style: "margin-left:auto", title: "Mean and standard deviation of (data − model)/σ over the unmasked pixels; 0 and 1 when the model is right" })
   const root = h("div.profile.panel", {},
-    h("div.head", {}, h("b", {}, "Radial profile"), legend, brightness, radius),
-    h("div.head", {}, h("b", {}, "Residual/σ"), numbers),
+    h("div.head", {}, h("b", {}, h("span.optional", {}, "Radial "), "profile"), legend, brightness, radius),
+    h("div.head", {}, h("b.optional", {}, "Residual/σ"), numbers),
     slot("figure"), slot("histogram", "div.slot.tall"), slot("strip"))
   const count = ([mean, spread]) => {
-    numbers.textContent = mean === undefined ? "" : `mean ${mean >= 0 ? "+" : ""}${pretty(mean, 2)}  std ${pretty(spread, 2)}`
+    numbers.textContent = mean === undefined ? "" : `mean ${mean.toFixed(2).replace("-", "−")}  std ${spread.toFixed(2)}`
   }
   model.on("msg:custom", (message) => count(message.moments))
   const update = () => {
@@ -24,7 +24,7 @@ export function render({ model }) {
     radius.select(model.radius_scale)
     count(model.moments)
     legend.replaceChildren(...model.legend.map(([text, colour, kind]) =>
-      h("span", {}, h(kind === "points" ? "i.points" : "i", { style: `color:${colour || "var(--gv-text)"};border-color:${colour || "var(--gv-text)"};${kind === "dashed" ? "border-top-style:dashed" : ""}` }), text)))
+      h("span", {}, h(["points", "block"].includes(kind) ? `i.${kind}` : "i", { style: `color:${colour || "var(--gv-text)"};border-color:${colour || "var(--gv-text)"};${kind === "dashed" ? "border-top-style:dashed" : ""}` }), text)))
   }
   for (const key of ["legend", "brightness", "radius_scale", "moments"]) model.on(key, update)
   update()

@@ -2,7 +2,7 @@
 export function render({ model }) {
   const message = h("span.message", { role: "status", "data-test": "message" })
   const read = h("span.read.num", { "data-test": "status" })
-  const info = h("span.info.num", { "data-test": "info" })
+  const info = h("span.facts.num", { "data-test": "info" })
   const root = h("div.status", {}, message, read, info)
   const item = (label, value, extra = "") => h("span", {}, label + " ", h(extra ? `b.${extra}` : "b", {}, value))
   const pad = (text, n) => text.padStart(n, "\u2007")

@@ -119,7 +119,8 @@ class Images:
         wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
         shape = figure(
             x_range=self._x, y_range=self._y, tools=[wheel, pan], toolbar_location=None, sizing_mode="stretch_both",
-            min_border=0, name=f"gv-figure-{name}-{self._session}", outline_line_color=None, min_width=50, min_height=50,
+            min_border=0, name=f"gv-figure-{name}-{self._session}", outline_line_color=None, background_fill_color=None, border_fill_color=None,
+            min_width=50, min_height=50,
         )
         shape.toolbar.active_scroll = wheel
         shape.toolbar.active_drag = pan
@@ -156,8 +157,6 @@ class Images:
         colours = theme(state.dark)
         for span in self._cross:
             span.line_color = colours.accent
-        for shape in self.figures.values():
-            shape.background_fill_color = shape.border_fill_color = colours.well
 
     def _show(self, *_: Any) -> None:
         scene = self._state.scene

@@ -57,7 +57,7 @@ class ProfileView:
         self.bars = ColumnDataSource({"x": HISTOGRAM_EDGES, "top": np.zeros(len(HISTOGRAM_EDGES))})
         self._x = Range1d(0, 1)
         self._sky = Span(dimension="width", location=0, line_dash="dashed", line_width=1.2)
-        self._psf = [BoxAnnotation(left=-1e9, right=0, fill_alpha=0.07, line_color=None) for _ in range(2)]
+        self._psf = [BoxAnnotation(left=None, right=0, fill_alpha=0.07, line_color=None) for _ in range(2)]
         self._arcsec = LinearAxis(ticker=FixedTicker(ticks=[]), axis_label="")
         self.figure = self._profile()
         self.strip = self._strip()
@@ -131,6 +131,7 @@ class ProfileView:
         self._bell.glyph.line_color = colours.text
         for box in self._psf:
             box.fill_color = colours.text
+        self._framed = None
         self._show()
 
     # ---- updating ------------------------------------------------------------------------------
@@ -176,6 +177,7 @@ class ProfileView:
         self.strip.yaxis.axis_label = curves.residual_label
         reach = float(scene.annuli.radius[-1]) if len(scene.annuli.radius) else 10.0
         inner = 0.0 if state.radius_scale == "linear" else 0.3
+        self.histogram.y_range.end = max(0.5, 1.08 * float(curves.histogram.max(initial=0.0)))
         self._x.update(start=float(scaled(inner, state.radius_scale)), end=float(scaled(reach * 1.03, state.radius_scale)))
         ticks = radius_ticks(inner, reach, state.radius_scale)
         self._set_ticks(self.strip.xaxis[0], ticks, 1.0)
@@ -205,5 +207,5 @@ class ProfileView:
         if math.isfinite(curves.sky):
             entries.append(["sky", colours.dim, "dashed"])
         if math.isfinite(curves.psf_half_width):
-            entries.append(["PSF half width", colours.line, "line"])
+            entries.append(["half PSF", colours.dim, "block"])
         return entries
