@@ -10,6 +10,10 @@ import sep
 from galviewer.survey.noise import background
 
 
+PIXELS = 6_000
+"""Pixels that a first sky level needs: its error is then 0.02 of the scatter."""
+
+
 class Detection(NamedTuple):
     """The target and what surrounds it."""
 
@@ -22,13 +26,13 @@ class Detection(NamedTuple):
 
 def sky_and_scatter(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
     """Sky level and scatter; where the galaxy fills the image its rim is the better sky."""
-    level, rms = background(image, mask)
+    level, rms = background(image, mask, PIXELS)
     width = max(2, min(image.shape) // 12)
     inside = np.zeros(image.shape, dtype=bool)
     inside[width:-width, width:-width] = True
     rim = ~mask & ~inside
     if rim.sum() > 100:
-        rim_level, rim_rms = background(image, ~rim)
+        rim_level, rim_rms = background(image, ~rim, PIXELS)
         if rim_level < level - 0.1 * rim_rms or rms <= 0:
             level, rms = rim_level, rim_rms if rim_rms > 0 else rms
     if rms <= 0:  # a noiseless image

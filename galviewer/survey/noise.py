@@ -10,13 +10,15 @@ from galviewer.survey.headers import number, per_second
 from galviewer.survey.problem import Findings
 
 
-def background(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+def background(image: np.ndarray, mask: np.ndarray, most: int = 50_000) -> tuple[float, float]:
     """Sky level and scatter of the unmasked pixels, by clipping around the median.
 
     Parameters
     ----------
     image, mask : ndarray, (H, W)
         Pixels, and True where they are ignored.
+    most : int
+        About so many pixels are looked at, evenly spread.
 
     Returns
     -------
@@ -24,8 +26,8 @@ def background(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
         Image units; rms is 0 only where more than half of the pixels are equal.
     """
     values = image[~mask]
-    if values.size > 100_000:
-        values = values[:: values.size // 50_000]
+    if values.size >= 2 * most:
+        values = values[:: values.size // most]
     level, rms = float(np.median(values)), 0.0
     for _ in range(8):
         rms = 1.4826 * float(np.median(np.abs(values - level)))
