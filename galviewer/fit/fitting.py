@@ -85,7 +85,7 @@ def finish(problem: Problem, state: State) -> FitResult:
 
 
 def _folded(problem: Problem, state: State, space: Coordinates) -> tuple[Tensor, Tensor]:
-    """Values with q <= 1, and the normal matrix per unit of the parameters, evaluated anew where axes swapped."""
+    """Values with q <= 1, and the normal matrix per unit of the parameters there."""
     values = space.fold(state.values)
     slopes = space.slopes(state.values)
     normal = state.normal / (slopes[:, :, None] * slopes[:, None, :])

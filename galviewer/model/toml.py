@@ -78,7 +78,7 @@ def from_toml(text: str, whose: str = "model") -> Model:
 
 
 def to_toml(model: Model) -> str:
-    """The model as TOML, saying only what differs from its profiles; `from_toml` gives an equal model back."""
+    """The model as TOML, saying only what differs from its profiles; `from_toml` reads it back."""
     blocks = [f"name = {json.dumps(model.name, ensure_ascii=False)}\n"] if model.name else []
     for component in model.components:
         lines = [f"[{component.name}]", f'profile = "{component.profile}"']

@@ -125,7 +125,8 @@ class ConvolvedScene:
             self._add_core(padded, brightness, slots, self.grids)
         else:
             thin_grids = fine_grids(self.thin_settings, self.dtype, self.device)
-            for grids, rows in ((self.grids, torch.nonzero(~thin)[:, 0]), (thin_grids, torch.nonzero(thin)[:, 0])):
+            for grids, chosen in ((self.grids, ~thin), (thin_grids, thin)):
+                rows = torch.nonzero(chosen)[:, 0]
                 if len(rows):
                     part = padded[rows]
                     self._add_core(part, brightness.select(rows), slots, grids)
@@ -139,7 +140,8 @@ class ConvolvedScene:
     def _add_smooth(self, padded: Tensor, brightness: Brightness, slots: list[Slot], thin: Tensor) -> None:
         """Add what lies outside the core's window, sampled at the grid's points."""
         dx, dy = self._offsets(brightness.values)
-        radius = torch.where(thin, self.thin_settings.core_radius, self.settings.core_radius) / self.frame.fine
+        narrow, wide = self.settings.core_radius, self.thin_settings.core_radius
+        radius = torch.where(thin, wide, narrow) / self.frame.fine
         window = core_window(
             torch.addcmul(dy * dy, dx, dx), radius.to(self.dtype)[:, None, None], self.settings.core_inner
         )

@@ -94,7 +94,7 @@ class Brightness:
         Tensor, (B, ...)
             Image units per square pixel, times whatever else `weight` holds.
         """
-        u, v, r2, shape = self.points(dx, dy)
+        _, _, r2, shape = self.points(dx, dy)
         assert self.profile.brightness is not None  # elliptical profiles always have one
         return self.profile.brightness(r2.sqrt(), *shape) * weight
 
@@ -126,7 +126,7 @@ class Brightness:
         return Ellipses(q, pa, boxiness, dx.dim() - 1, self.superelliptical)
 
     def points(self, dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
-        """Coordinates along the axes, squared elliptical radius, and shape parameters that broadcast to it."""
+        """Coordinates along the axes, squared elliptical radius, shape parameters broadcast to it."""
         ellipses = self._ellipses(dx)
         u, v = ellipses.axes(dx, dy)
         r2 = ellipses.radius_squared(u, v)

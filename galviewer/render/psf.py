@@ -44,7 +44,8 @@ class Frame:
     @property
     def filled(self) -> tuple[int, int]:
         """Rows and columns of the part that is rendered; the rest stays zero."""
-        return tuple((side - 1 + 2 * self.margin) * self.fine + 1 for side in (self.height, self.width))
+        rows, columns = ((side - 1 + 2 * self.margin) * self.fine + 1 for side in (self.height, self.width))
+        return rows, columns
 
     @property
     def image_slices(self) -> tuple[slice, slice]:
@@ -77,7 +78,8 @@ def plan_frame(shape: tuple[int, int], psf: Tensor, oversample: int, settings: R
     fine = _needed_fineness(psf, oversample, settings.psf_band)
     half = [math.ceil((side // 2) / oversample) for side in psf.shape[-2:]]
     margin = min(_light_radius(psf, oversample, settings.psf_light), max(half))
-    sides = [fast_length((side + margin + max(reach, margin)) * fine) for side, reach in zip(shape, half, strict=True)]
+    needed = [side + margin + max(reach, margin) for side, reach in zip(shape, half, strict=True)]
+    sides = [fast_length(side * fine) for side in needed]
     return Frame(shape[0], shape[1], fine, margin, max(sides[0], 16), max(sides[1], 16))
 
 

@@ -1,4 +1,4 @@
-"""Galaxies in, fits out: guess, collate, fit, covariance, images. What runs, notebooks and the explorer share."""
+"""Galaxies in, fits out: guess, collate, fit, covariance, images. Runs, notebooks, explorer share it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from galviewer.survey import Galaxy
 
 if TYPE_CHECKING:
     from galviewer.fit import FitResult, FitSettings, Problem
-    from galviewer.fit.levenberg import State
 
 _OFF_CENTRE = 5.0
-"""Distance (pixels) from the target's place beyond which a fitted centre is flagged, unless r_eff is larger."""
+"""Distance (pixels) from the target beyond which a fitted centre is flagged, unless r_eff is larger."""
 
 
 def fit_galaxies(

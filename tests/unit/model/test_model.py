@@ -117,7 +117,8 @@ def test_mistakes_in_python_have_messages():
 def test_toml_says_only_what_differs():
     text = model.to_toml(model.template("bulge+disk").replace("bulge_n", start=4.0, fixed=True))
     assert text == (
-        'name = "bulge+disk"\n\n[bulge]\nprofile = "sersic"\nn = { start = 4.0, fixed = true, upper = 8.0 }\n\n'
+        'name = "bulge+disk"\n\n'
+        '[bulge]\nprofile = "sersic"\nn = { start = 4.0, fixed = true, upper = 8.0 }\n\n'
         '[disk]\nprofile = "exponential"\nx = { tied = "bulge.x" }\ny = { tied = "bulge.y" }\n'
     )
 
