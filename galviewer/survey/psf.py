@@ -109,7 +109,8 @@ def _centred(psf: np.ndarray, findings: Findings, oversample: int) -> np.ndarray
         )  # fmt: skip
     if any(whole):
         findings.repaired(
-            f"the PSF is ({dx:+.2f}, {dy:+.2f}) samples off its centre; moved by ({-whole[0]}, {-whole[1]})",
+            f"the PSF is ({dx:+.2f}, {dy:+.2f}) samples off its centre; "
+            f"it was moved by ({-whole[0]}, {-whole[1]})",
             f"its centre at pixel ({columns // 2}, {rows // 2}) of the stamp",
         )
         psf = _rolled(psf, -whole[0], -whole[1])
@@ -117,7 +118,8 @@ def _centred(psf: np.ndarray, findings: Findings, oversample: int) -> np.ndarray
     half = [d if side % 2 == 0 and abs(d) > 0.25 else 0.0 for d, side in ((dx, columns), (dy, rows))]
     if any(half) and _fwhm(psf) >= 2.0:
         findings.repaired(
-            f"the PSF has an even side, centred between pixels; moved by ({-half[0]:+.2f}, {-half[1]:+.2f})",
+            f"the PSF has an even side, centred between pixels; "
+            f"it was moved by ({-half[0]:+.2f}, {-half[1]:+.2f})",
             f"its centre at pixel ({columns // 2}, {rows // 2}) of the stamp",
         )
         return _shifted(psf, -half[0], -half[1])

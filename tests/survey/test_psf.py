@@ -65,7 +65,7 @@ def test_undersampled_even_stamp_is_kept_with_a_note():
 def test_off_centre_stamp_is_moved_by_whole_pixels(dx, dy):
     psf, problems = prepared(stamp(31, 31, 15 + dx, 15 + dy))
     assert centroid(psf) == pytest.approx((15.0, 15.0), abs=0.01)
-    assert "off its centre; moved by" in str(problems[0])
+    assert "off its centre; it was moved by" in str(problems[0])
 
 
 def test_slightly_off_centre_is_noted_not_changed():
