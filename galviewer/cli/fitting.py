@@ -29,7 +29,7 @@ def fit(arguments: argparse.Namespace) -> int:
         result = run.execute(settings, show)
     if not arguments.json:
         say(summary(result))
-    return STOPPED if result.cancelled else 0
+    return _code(result)
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -48,11 +48,22 @@ def demo(arguments: argparse.Namespace) -> int:
     )
     result = _fit_demo(settings, chosen=arguments.out is not None)
     say(summary(result))
-    if result.cancelled:
-        return STOPPED
+    if _code(result):
+        return _code(result)
     _show_table(run.open(result.out))
     say(f"run directory: {Path(result.out).resolve()}")
     return serve(arguments, result.out, exit_when_up=arguments.exit)
+
+
+def _code(result: RunSummary) -> int:
+    """Exit code: a run in which no galaxy could be fitted is no success."""
+    if result.cancelled:
+        return STOPPED
+    if result.failed + result.skipped < result.done:
+        return 0
+    reasons = [row["message"] for row in run.open(result.out).rows("message").values()]
+    warn(f"galviewer: no galaxy could be fitted; the first one: {reasons[0]}")
+    return 1
 
 
 def _fresh(arguments: argparse.Namespace) -> RunSettings:
