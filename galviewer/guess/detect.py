@@ -9,7 +9,6 @@ import sep
 
 from galviewer.survey.noise import background
 
-
 PIXELS = 6_000
 """Pixels that a first sky level needs: its error is then 0.02 of the scatter."""
 
