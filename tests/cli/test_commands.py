@@ -95,7 +95,8 @@ def test_settings_reach_the_run(galviewer, sample_folder, shared_psf, tmp_path):
     done = galviewer(
         "fit", sample_folder, "--model=sersic", f"--out={tmp_path / 'run'}", "--limit=1", "--zeropoint=30",
         "--pixel-scale=0.5", "--psf-kind=optical", "--gain=2", "--read-noise=3", "--sky=4", "--device=cpu",
-        "--batch-size=2", "--threads=1", "--no-blocks", "--max-iterations=50", "--dtype=float64", f"--psf={shared_psf}",
+        "--batch-size=2", "--threads=1", "--no-blocks", "--max-iterations=50", "--dtype=float64",
+        f"--psf={shared_psf}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     settings = run.open(tmp_path / "run").settings
