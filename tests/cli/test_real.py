@@ -1,4 +1,4 @@
-"""Real SDSS galaxies from the command line, against GALFIT's own results (see ../shared/data/pymorph_sdss/README.md)."""
+"""Real SDSS galaxies from the command line, against GALFIT (see pymorph_sdss/README.md of the data)."""
 
 from __future__ import annotations
 
