@@ -252,7 +252,7 @@ _OPTION = {"sky_level": "sky"}
 
 
 def _options(settings: SurveySettings | None) -> tuple[str, ...]:
-    """How the session reads its folder, as options of the command line: what is neither default nor in the form."""
+    """How the session reads its folder, as options: what is neither default nor in the form."""
     from galviewer.survey import SurveySettings
 
     words = []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import playwright.sync_api as playwright
 import pytest
 from harness import Watch, free_port, running
 
@@ -15,16 +18,14 @@ pytestmark = pytest.mark.slow
 
 CELLS = (
     "import galviewer\nex = galviewer.explore({folder!r}, model='sersic')\nex",
-    "print('is', round(ex.parameters['sersic_q'], 4), 'now')",
+    "print('is', round(float(ex.parameters[ex.model.index('sersic_q')]), 4), 'now')",
     "ex.state.set_value('sersic_q', 0.4321)",
-    "fit = ex.state.fit(wait=True); print('fitted', ex.result.name, ex.result.usable)",
+    "ex.state.fit(wait=True)",
 )
 
 MOVED = "([box, first]) => Math.abs(Number(box.value) - first) > 0.005"
-SAID = """([cell, first]) => {
-  const said = cell.innerText.match(/is ([0-9.]+) now/)
-  return said && Math.abs(Number(said[1]) - first) > 0.005
-}"""
+STARTED = "([prompt, before]) => prompt.innerText !== before"
+ENDED = r"(prompt) => /\[\d+\]/.test(prompt.innerText)"
 
 
 @pytest.fixture
@@ -77,34 +78,51 @@ def test_slider_in_the_notebook_changes_python_and_back(browser, lab: str):
     page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
 
     def run(number: int) -> None:
-        cells.nth(number).locator(".jp-InputArea-editor").click()
-        page.keyboard.press("Control+Enter")
+        """Run a cell to its end; pressed again if the kernel was not listening yet."""
+        prompt = cells.nth(number).locator(".jp-InputPrompt")
+        before = prompt.inner_text()
+        for _ in range(10):
+            cells.nth(number).locator(".jp-InputArea-editor").click()
+            page.keyboard.press("Control+Enter")
+            with contextlib.suppress(playwright.TimeoutError):
+                page.wait_for_function(STARTED, arg=[prompt.element_handle(), before], timeout=3000)
+                break
+        page.wait_for_function(ENDED, arg=prompt.element_handle())
 
-    def says(number: int, text: str) -> str:
-        output = cells.nth(number).locator(".jp-OutputArea-output").filter(has_text=text).first
-        output.wait_for()
-        return output.inner_text()
+    def python_says() -> float:
+        """The slider's value in Python, as a cell prints it.
+
+        JupyterLab runs widget messages beside the cells, and Panel catches all output meanwhile: what
+        a cell prints at such a moment is lost, so it is run again.
+        """
+        for _ in range(20):
+            run(1)
+            said = re.search(r"is (\S+) now", cells.nth(1).inner_text())
+            if said:
+                return float(said.group(1))
+        raise AssertionError("the cell printed nothing")
+
+    def agree() -> bool:
+        return python_says() == pytest.approx(float(box.input_value()), abs=2e-3)
 
     run(0)
     slider = page.locator('input[type=range][data-column="sersic_q"]')
     slider.wait_for()
     box = page.locator('input[data-test="number"][data-column="sersic_q"]')
-    run(1)
-    first = float(says(1, "is").split()[1])
-    assert first == pytest.approx(float(box.input_value()), abs=2e-3)
+    first = python_says()
+    assert agree()
 
     slider.focus()
     for _ in range(20):
         page.keyboard.press("ArrowLeft")
     page.wait_for_function(MOVED, arg=[box.element_handle(), first])
-    run(1)
-    page.wait_for_function(SAID, arg=[cells.nth(1).element_handle(), first])
-    moved = float(says(1, "is").split()[1])
-    assert moved == pytest.approx(float(box.input_value()), abs=2e-3)
+    assert any(agree() for _ in range(10)), "Python follows"
+    assert abs(python_says() - first) > 0.005
 
     run(2)
     page.wait_for_function("(box) => Math.abs(Number(box.value) - 0.4321) < 2e-3", arg=box.element_handle())
     run(3)
-    assert "True" in says(3, "fitted")
+    error = page.locator('[data-test="parameter"][data-column="sersic_q"] .err')
+    page.wait_for_function("(error) => error.innerText.includes('±')", arg=error.element_handle())
     context.close()
     watch.check()
