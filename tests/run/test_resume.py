@@ -55,8 +55,9 @@ def test_kill_9_then_resume_ends_with_the_same_catalogue(
     assert not list(out.rglob("*.partial*"))
     assert run.open(out).state == "finished"
     assert len(list((out / "blocks").iterdir())) == 48
-    names = [event["name"] for event in run.open(out).events() if event["event"] == "galaxy"]
-    assert set(names) == set(run.open(out).names)
+    events = run.open(out).events()
+    assert len([event for event in events if event["event"] == "start"]) == 3  # none glued to the cut line
+    assert {event["name"] for event in events if event["event"] == "galaxy"} == set(run.open(out).names)
 
 
 def test_ctrl_c_keeps_what_is_done(
@@ -256,3 +257,17 @@ def test_a_reader_never_blocks_a_writer(settings):
             run.execute(settings())
     finally:
         child.wait(60)
+
+
+def test_a_second_ctrl_c_ends_at_once(many_galaxies, start_child, wait_for, tmp_path):
+    out = tmp_path / "run"
+    child = start_child(many_galaxies, "--model=sersic", f"--out={out}")
+    wait_for(child, "part")
+    child.send_signal(signal.SIGINT)
+    child.send_signal(signal.SIGINT)
+    event = wait_for(child, "cancel")
+    _, problem = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "Traceback" not in problem
+    assert run.open(out).progress == (event["done"], 48)
+    assert run.open(out).state == "cancelled"
