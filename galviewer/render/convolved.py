@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from galviewer.conventions import mag_to_flux
 from galviewer.model import Component
 from galviewer.render.cores import FineGrids, core_window, dirichlet, dirichlet_slope, fine_grids
 from galviewer.render.layout import Layout, RenderedComponent
@@ -172,7 +173,7 @@ class ConvolvedScene:
         derivatives: bool,
     ) -> None:
         """Add a point source: its band-limited image is the interpolation kernel itself."""
-        flux = (10.0 ** (-0.4 * (values[:, 2].double() - zeropoint)) * self.frame.fine**2).to(self.dtype)
+        flux = (mag_to_flux(values[:, 2].double(), zeropoint) * self.frame.fine**2).to(self.dtype)
         here = torch.zeros(1, dtype=torch.float64, device=self.device)
         along_y, along_x = self._interpolation(values, here)
         along_y = along_y * flux[:, None, None]

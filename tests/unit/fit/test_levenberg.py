@@ -168,6 +168,22 @@ def test_state_goes_in_and_comes_out():
     assert state.status.tolist() == [levenberg.CONVERGED] * 2
 
 
+def test_a_step_that_fails_is_not_taken():
+    problem = _problem([TRUTH])
+    settings = FitSettings(damping=1e-9)
+    state = levenberg.init(
+        problem, torch.tensor([_start(r_eff=0.3, n=0.3, q=0.1, pa=81.5, x=30.0, mag=-2.0)]), settings
+    )
+    falls, refused = [], 0
+    while not state.done:
+        after = levenberg.step(problem, state, settings)
+        falls.append(float(state.chi2[0] - after.chi2[0]))
+        refused += falls[-1] == 0.0 and bool(after.damping[0] > state.damping[0])
+        state = after
+    assert refused > 0
+    assert min(falls) >= 0.0
+
+
 def test_too_few_iterations_are_flagged():
     start = torch.tensor([_start(r_eff=1.0, n=0.5, pa=100.0)])
     result = fit(_problem([TRUTH]), start, FitSettings(max_iterations=1))

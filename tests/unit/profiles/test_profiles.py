@@ -43,7 +43,9 @@ def test_closed_derivatives_equal_automatic_ones(name):
     r = torch.linspace(0.01, 20.0, 60, dtype=torch.float64).expand(5, 60)
     automatic = profiles.with_derivatives(dataclasses.replace(profile, derivatives=None), r, *shape)
     found = profiles.with_derivatives(profile, r, *shape)
-    for one, other in zip((found[0], found[1], *found[2]), (automatic[0], automatic[1], *automatic[2]), strict=True):
+    for one, other in zip(
+        (found[0], found[1], *found[2]), (automatic[0], automatic[1], *automatic[2]), strict=True
+    ):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
 
