@@ -1,4 +1,4 @@
-"""Served by ``panel serve apps/explore.py --args FOLDER_OR_RUN [MODEL]``; one explorer per browser session."""
+"""Served by ``panel serve apps/explore.py --args FOLDER_OR_RUN [MODEL]``: one explorer per session."""
 
 import sys
 

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 __all__ = ["explore", "serve"]
 
 
-def explore(source: Any, model: Any = "sersic", **settings: Any) -> Explorer:
+def explore(
+    source: Any,
+    model: Any = "sersic",
+    *,
+    sigma: Any = None,
+    psf: Any = None,
+    mask: Any = None,
+    **settings: Any,
+) -> Explorer:
     """Open a folder, a run directory, a galaxy or an image array in the explorer.
 
     Parameters
@@ -38,21 +46,32 @@ def explore(source: Any, model: Any = "sersic", **settings: Any) -> Explorer:
         A mapping holds the arguments of `galviewer.survey.Galaxy.from_arrays` (image, sigma, psf, mask, ...).
     model : Model or str
         What galaxies without a fit are shown with: a model, a template's name, or a TOML file.
+    sigma, psf, mask : ndarray, optional
+        Noise (H, W), PSF stamp, and pixels to ignore (H, W), where `source` is an image.
     **settings
-        ``galaxy``, ``folder``, ``survey_settings``, ``settings``: see `galviewer.explorer.app.Explorer`.
+        ``galaxy``, ``folder``, ``survey_settings``, ``settings``: see `galviewer.explorer.app.Explorer`;
+        where `source` is an image also ``name``, ``zeropoint``, ``pixel_scale`` and what else describes it in
+        `galviewer.survey.Galaxy.from_arrays`.
 
     Returns
     -------
     Explorer
-        Shows itself in a notebook; ``.show()`` opens a browser; ``.model``, ``.parameters``, ``.result`` are live.
+        Shows itself in a notebook; ``.show()`` opens a browser; ``.model``, ``.parameters``, ``.result``
+        are live.
 
     Raises
     ------
     InputError
         If there is nothing to open.
     """
+    import numpy as np
+
     from galviewer.explorer.app import Explorer
 
+    if isinstance(source, np.ndarray):
+        of_screen = {key: settings.pop(key) for key in ("settings",) if key in settings}
+        source = {"image": source, "sigma": sigma, "psf": psf, "mask": mask} | settings
+        settings = of_screen
     return Explorer(source, model, **settings)
 
 

@@ -78,7 +78,9 @@ class Annuli:
         table = np.clip(np.searchsorted(bounds, fine, side="right") - 1, 0, len(bounds) - 1).astype(np.int32)
         outside = len(bounds) - 1
         table[fine >= bounds[-1]] = outside
-        position = np.minimum(radius * np.float32(_LOOKUP_PER_PIXEL), np.float32(len(table) - 1)).astype(np.int32)
+        position = np.minimum(radius * np.float32(_LOOKUP_PER_PIXEL), np.float32(len(table) - 1)).astype(
+            np.int32
+        )
         bins = table[position]
         bins[mask.ravel()] = outside
         self._bins = bins

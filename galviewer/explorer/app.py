@@ -128,17 +128,29 @@ class Explorer:
             "cards": Cards(state, session),
             "status": Status(state, session),
         }
-        size: dict[str, Any] = {"sizing_mode": "stretch_both", "min_height": 560} if whole_window else {
-            "sizing_mode": "stretch_width", "height": 860, "min_width": 1000,
-        }
+        size: dict[str, Any] = (
+            {"sizing_mode": "stretch_both", "min_height": 560}
+            if whole_window
+            else {
+                "sizing_mode": "stretch_width",
+                "height": 860,
+                "min_width": 1000,
+            }
+        )
         actions = {
             "move": lambda m: state.move(int(m["steps"])),
             "fit": lambda _: state.fit(),
             "undo": lambda _: state.undo(),
         }
         page = PageFrame(
-            actions, session=session, batch=batch, whole_window=whole_window, page=state.page, dark=state.dark,
-            **{name: part.view for name, part in self._parts.items()}, **size,
+            actions,
+            session=session,
+            batch=batch,
+            whole_window=whole_window,
+            page=state.page,
+            dark=state.dark,
+            **{name: part.view for name, part in self._parts.items()},
+            **size,
         )
 
         def turn(*_: Any) -> None:
@@ -177,7 +189,9 @@ class Explorer:
             state.page = query["page"]
         if str(query.get("galaxy", "")) in state.names:
             state.select(str(query["galaxy"]))
-        state.param.watch(lambda *_: location.update_query(galaxy=state.name, page=state.page), ["name", "page"])
+        state.param.watch(
+            lambda *_: location.update_query(galaxy=state.name, page=state.page), ["name", "page"]
+        )
 
     def show(self, **settings: Any) -> Any:
         """Serve the explorer from this process and open it in a browser; returns the server.
@@ -199,7 +213,7 @@ class Explorer:
 
 def _on_document(document: Any) -> Callable[[Callable[[], None]], None]:
     """Runs actions on a served session's document, from any thread."""
-    return lambda action: document.add_next_tick_callback(action)
+    return document.add_next_tick_callback
 
 
 def _export_menu(state: State) -> Any:

@@ -114,14 +114,26 @@ class Curves:
             level = float(sky[0]) if has_sky and len(sky) else math.nan
         else:
             show = _Fluxes()
-            data, model, level = data + sky, model + sky, (float(sky[0]) if has_sky and len(sky) else math.nan)
+            data, model, level = (
+                data + sky,
+                model + sky,
+                (float(sky[0]) if has_sky and len(sky) else math.nan),
+            )
         y, low, high = show.with_error(data, error)
         rest = show.deviation(data, model, error)
         return cls(
-            brightness, r, {"r": r, "y": y, "low": low, "high": high},
+            brightness,
+            r,
+            {"r": r, "y": y, "low": low, "high": high},
             {"r": r, "y": rest[0], "low": rest[0] - rest[1], "high": rest[0] + rest[1]},
-            {"r": r, "y": show.of(model)}, [(k, show.of(means[k])) for k in light], float(show.of(level)),
-            show.range(data, error, model), show.residual_range(rest[0], rest[1]), histogram, mean, spread,
+            {"r": r, "y": show.of(model)},
+            [(k, show.of(means[k])) for k in light],
+            float(show.of(level)),
+            show.range(data, error, model),
+            show.residual_range(rest[0], rest[1]),
+            histogram,
+            mean,
+            spread,
             psf_fwhm(scene.galaxy.psf, scene.galaxy.psf_oversample) / 2,
         )
 
@@ -151,7 +163,9 @@ class _Magnitudes:
         faint = self.of(np.where(flux > 0, np.maximum(flux - error, 1e-3 * error), np.nan))
         return self.of(flux), faint, self.of(flux + error)
 
-    def deviation(self, data: np.ndarray, model: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def deviation(
+        self, data: np.ndarray, model: np.ndarray, error: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         relative = _MAG * error / np.where(data > 0, data, np.nan)
         difference = self.of(data) - self.of(model)
         return np.where(relative < 0.6, difference, np.nan), relative
@@ -181,7 +195,9 @@ class _Fluxes:
     def with_error(self, flux: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return flux, flux - error, flux + error
 
-    def deviation(self, data: np.ndarray, model: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def deviation(
+        self, data: np.ndarray, model: np.ndarray, error: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         return (data - model) / error, np.ones_like(error)
 
     def range(self, data: np.ndarray, error: np.ndarray, model: np.ndarray) -> tuple[float, float]:

@@ -70,7 +70,9 @@ def set_tie(model: Model, column: str, tie: Tie | None) -> Model:
     return model.replace(column, tied=tie, fixed=False, start=None)
 
 
-def set_bounds(model: Model, values: np.ndarray, column: str, lower: float, upper: float) -> tuple[Model, np.ndarray]:
+def set_bounds(
+    model: Model, values: np.ndarray, column: str, lower: float, upper: float
+) -> tuple[Model, np.ndarray]:
     """New bounds; the value is moved inside them.
 
     Raises

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import panel as pn
-
-_prepared = False
 
 
 def in_kernel() -> bool:
@@ -19,17 +18,14 @@ def in_kernel() -> bool:
     return get_ipython() is not None and hasattr(get_ipython(), "kernel")
 
 
+@cache
 def prepare_kernel() -> None:
     """Load Panel's browser side into the notebook, once and from this installation, never from a network."""
-    global _prepared
-    if not _prepared:
-        pn.extension(inline=True)
-        _prepared = True
+    pn.extension(inline=True)
 
 
 def kernel_loop() -> Callable[[Callable[[], Any]], None]:
     """Runs actions on the kernel's event loop, from any thread."""
     from tornado.ioloop import IOLoop
 
-    loop = IOLoop.current()
-    return lambda action: loop.add_callback(action)
+    return IOLoop.current().add_callback

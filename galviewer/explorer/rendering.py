@@ -63,15 +63,15 @@ class LiveModel:
             Image unit; not to be written to.
         """
         changed = self._changed(values)
-        if self._images is None or len(changed) == len(self._model.components) > 1:
-            self._images = self._whole.render(values)
+        images = self._images
+        if images is None or len(changed) == len(self._model.components) > 1:
+            images = self._whole.render(values)
         elif changed:
-            images = self._images.copy()
+            images = images.copy()
             for name, k in changed:
                 images[k] = self._single(name).render(values[self._model.component_slices[name]])[0]
-            self._images = images
-        self._values = np.array(values, float)
-        return self._images
+        self._images, self._values = images, np.array(values, float)
+        return images
 
     def _changed(self, values: np.ndarray) -> list[tuple[str, int]]:
         """Name and place of the components whose parameters differ from those last drawn."""
@@ -79,7 +79,11 @@ class LiveModel:
         if self._values is None:
             return list(zip(names, range(len(names)), strict=True))
         slices = self._model.component_slices
-        return [(n, k) for k, n in enumerate(names) if not np.array_equal(values[slices[n]], self._values[slices[n]])]
+        return [
+            (n, k)
+            for k, n in enumerate(names)
+            if not np.array_equal(values[slices[n]], self._values[slices[n]])
+        ]
 
     def _single(self, name: str) -> Any:
         """A workbench of that component by itself, its ties cut."""

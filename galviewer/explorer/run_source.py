@@ -39,9 +39,11 @@ class RunSource(Source):
 
     kind = "run"
 
-    def __init__(self, path: Path, folder: Path | None = None, settings: SurveySettings | None = None) -> None:
+    def __init__(
+        self, path: Path, folder: Path | None = None, settings: SurveySettings | None = None
+    ) -> None:
         self._view = run.open(path)
-        self._given = (folder, settings)
+        self._given = (path, folder, settings)
         self._blocks: dict[str, GalaxyFit] = {}
         self._catalogue: dict[str, dict[str, Any]] | None = None
         self.run = path
@@ -72,7 +74,9 @@ class RunSource(Source):
         if self._below is not None:
             return self._below.galaxy(name)
         raise InputError(
-            name, "has no block in the run, and the folder is not there", remedy="open the run with folder=..."
+            name,
+            "has no block in the run, and the folder is not there",
+            remedy="open the run with folder=...",
         )
 
     def fitted(self, name: str) -> GalaxyFit | None:
@@ -114,8 +118,7 @@ class RunSource(Source):
 
     def reopen(self) -> Source:
         """See `Source.reopen`."""
-        assert self.run is not None  # set on construction
-        return RunSource(self.run, *self._given)
+        return RunSource(*self._given)
 
 
 def _row(name: str, row: dict[str, Any] | None) -> Row:

@@ -106,9 +106,7 @@ class Scene:
         else:
             annuli = Annuli(geometry, galaxy.mask)
             mean, error = annuli.mean(fixtures.image), annuli.mean_error(galaxy.sigma)
-        return cls(
-            fixtures, model, values, images, total, pull, chi2, chi2 / freedom, annuli, mean, error
-        )
+        return cls(fixtures, model, values, images, total, pull, chi2, chi2 / freedom, annuli, mean, error)
 
 
 def reference_geometry(model: Model, values: np.ndarray, galaxy: Galaxy) -> Geometry:

@@ -58,7 +58,10 @@ def serve(
     """
     if address not in _LOCAL and not password:
         raise SettingsError(
-            f"address {address}", "is open to other machines", "a password", "give one, or use an ssh tunnel to 127.0.0.1"
+            f"address {address}",
+            "is open to other machines",
+            "a password",
+            "give one, or use an ssh tunnel to 127.0.0.1",
         )
     opened = open_source(source, folder=folder, settings=survey_settings)
 
@@ -68,7 +71,14 @@ def serve(
     if password:
         more |= {"basic_auth": password, "cookie_secret": _secret()}
     server = pn.serve(
-        {"/": page}, port=port, address=address, show=False, start=False, title="galviewer", verbose=False, **more
+        {"/": page},
+        port=port,
+        address=address,
+        show=False,
+        start=False,
+        title="galviewer",
+        verbose=False,
+        **more,
     )
     server.start()
     url = f"http://{'localhost' if address in _LOCAL else address}:{server.port}/"

@@ -26,9 +26,10 @@ def tangent_polynomial(wcs: WCS | None, shape: tuple[int, ...]) -> dict[str, Any
     Returns
     -------
     dict or None
-        ``x0, y0`` (pixel), ``ra0, dec0`` (degree), ``xi, eta``: coefficients of 1, u, v, u^2, uv, v^2 in degrees,
-        u = x - x0, v = y - y0. Exact for a gnomonic projection without distortion about its own centre, otherwise
-        good to far below a thousandth of a pixel on stamps of a few arcminutes. None without a usable WCS.
+        ``x0, y0`` (pixel), ``ra0, dec0`` (degree), ``xi, eta``: coefficients of 1, u, v, u^2, uv, v^2 in
+        degrees, u = x - x0, v = y - y0. Exact for an undistorted gnomonic projection about its own centre,
+        otherwise good to far below a thousandth of a pixel on stamps of a few arcminutes. None without a
+        usable WCS.
     """
     if wcs is None:
         return None
@@ -36,7 +37,10 @@ def tangent_polynomial(wcs: WCS | None, shape: tuple[int, ...]) -> dict[str, Any
     x0, y0 = (width - 1) / 2, (height - 1) / 2
     try:
         ra0, dec0 = (float(v) for v in wcs.all_pix2world(x0, y0, 0))
-        x, y = (g.ravel() for g in np.meshgrid(np.linspace(0, width - 1, _SAMPLES), np.linspace(0, height - 1, _SAMPLES)))
+        x, y = (
+            g.ravel()
+            for g in np.meshgrid(np.linspace(0, width - 1, _SAMPLES), np.linspace(0, height - 1, _SAMPLES))
+        )
         ra, dec = wcs.all_pix2world(x, y, 0)
     except (ValueError, RuntimeError):
         return None
@@ -46,7 +50,14 @@ def tangent_polynomial(wcs: WCS | None, shape: tuple[int, ...]) -> dict[str, Any
     u, v = x - x0, y - y0
     terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], 1)
     fitted = np.linalg.lstsq(terms, np.degrees(np.stack([xi, eta], 1)), rcond=None)[0]
-    return {"x0": x0, "y0": y0, "ra0": ra0, "dec0": dec0, "xi": fitted[:, 0].tolist(), "eta": fitted[:, 1].tolist()}
+    return {
+        "x0": x0,
+        "y0": y0,
+        "ra0": ra0,
+        "dec0": dec0,
+        "xi": fitted[:, 0].tolist(),
+        "eta": fitted[:, 1].tolist(),
+    }
 
 
 def _gnomonic(ra: np.ndarray, dec: np.ndarray, ra0: float, dec0: float) -> tuple[np.ndarray, np.ndarray]:
@@ -66,6 +77,4 @@ def compass(wcs: WCS | None, shape: tuple[int, ...]) -> dict[str, list[float]] |
     if abs(np.linalg.det(jacobian)) == 0:
         return None
     inverse = np.linalg.inv(jacobian)
-    return {
-        letter: (inverse[:, k] / np.hypot(*inverse[:, k])).tolist() for letter, k in (("N", 1), ("E", 0))
-    }
+    return {letter: (inverse[:, k] / np.hypot(*inverse[:, k])).tolist() for letter, k in (("N", 1), ("E", 0))}

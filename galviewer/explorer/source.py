@@ -42,7 +42,7 @@ class Row:
 
     @property
     def status(self) -> str:
-        """"new", "good", "flagged" or "failed"."""
+        """One of "new", "good", "flagged", "failed"."""
         if self.flags & int(flags.FAILURES):
             return "failed"
         if self.chi2_nu is None:
@@ -136,8 +136,8 @@ class FolderSource(Source):
     def __init__(self, folder: Path, settings: SurveySettings) -> None:
         found = survey.scan(folder, settings)
         self._entries = {entry.name: entry for entry in found.entries}
-        self.folder = folder
-        self.settings = settings
+        self._folder, self._settings = folder, settings
+        self.folder, self.settings = folder, settings
         self.problems = tuple(found.problems)
         super().__init__(folder.name or str(folder), natural_order(self._entries))
 
@@ -145,17 +145,18 @@ class FolderSource(Source):
         """See `Source.galaxy`."""
         if name not in self._entries:
             raise InputError(name, f"is not in {self.label}", "a galaxy of the folder")
-        return survey.read(self._entries[name], self.settings or survey.SurveySettings())
+        return survey.read(self._entries[name], self._settings)
 
     def reopen(self) -> Source:
         """See `Source.reopen`."""
-        assert self.folder is not None and self.settings is not None  # set on construction
-        return FolderSource(self.folder, self.settings)
+        return FolderSource(self._folder, self._settings)
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
     """Names sorted as people count: g2 before g10."""
-    return sorted(names, key=lambda name: [int(p) if p.isdigit() else p.lower() for p in re.split(r"(\d+)", name)])
+    return sorted(
+        names, key=lambda name: [int(p) if p.isdigit() else p.lower() for p in re.split(r"(\d+)", name)]
+    )
 
 
 def below(root: Path, path: str | Path) -> Path:
@@ -205,7 +206,9 @@ def open_source(
         return MemorySource([galaxy], galaxy.name)
     galaxies = list(source)
     if not galaxies or not all(isinstance(galaxy, survey.Galaxy) for galaxy in galaxies):
-        raise InputError("explore", f"got {type(source).__name__}", "a folder, a run, galaxies or an image array")
+        raise InputError(
+            "explore", f"got {type(source).__name__}", "a folder, a run, galaxies or an image array"
+        )
     return MemorySource(galaxies, f"{len(galaxies)} galaxies")
 
 

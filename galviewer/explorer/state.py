@@ -5,12 +5,14 @@ Views watch its parameters; user actions call its methods. One instance per brow
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import param
@@ -29,6 +31,24 @@ if TYPE_CHECKING:
 
 _worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="galviewer-fit")
 """One fit at a time for all sessions: fits take turns, sliders stay live."""
+
+
+_State = TypeVar("_State", bound="State")
+_Rest = ParamSpec("_Rest")
+_Out = TypeVar("_Out")
+
+
+def _alone(
+    method: Callable[Concatenate[_State, _Rest], _Out],
+) -> Callable[Concatenate[_State, _Rest], _Out]:
+    """One change at a time: notebooks deliver a slider's messages in another thread than the user's cells."""
+
+    @functools.wraps(method)
+    def run(self: _State, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> _Out:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return run
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +116,7 @@ class State(param.Parameterized):
         self._work: dict[str, Work] = {}
         self._benches: dict[tuple[str, Model], LiveModel] = {}
         self.timings: deque[float] = deque(maxlen=512)
+        self._lock = threading.RLock()
         self._use(source)
 
     # ---- what is shown -------------------------------------------------------------------------
@@ -108,6 +129,7 @@ class State(param.Parameterized):
         self.names = list(source.names)
         self.revision += 1
 
+    @_alone
     def open(self, path: str | Path) -> None:
         """Switch to another folder or run and show its first galaxy.
 
@@ -125,10 +147,12 @@ class State(param.Parameterized):
         if self.names:
             self.select(self.names[0])
 
+    @_alone
     def refresh(self) -> None:
         """Read the source again, e.g. new results of a running batch; the galaxy on screen stays."""
         self._use(self.source.reopen())
 
+    @_alone
     def select(self, name: str) -> bool:
         """Show that galaxy; False, with a message, if it cannot be read."""
         try:
@@ -146,6 +170,7 @@ class State(param.Parameterized):
             self._show()
         return True
 
+    @_alone
     def move(self, steps: int) -> None:
         """Show the galaxy `steps` further down the queue, as far as it goes."""
         if self.names:
@@ -184,11 +209,13 @@ class State(param.Parameterized):
         """The record of the galaxy on screen."""
         return self._work[self.name]
 
+    @_alone
     def remember(self) -> None:
         """Put the present model and values on the undo stack."""
         self.work.undo.append(Snapshot(self.model, self.values, self.result))
         self.undo_depth = len(self.work.undo)
 
+    @_alone
     def undo(self) -> None:
         """Back to the last remembered state, as often as there are any."""
         if self.galaxy is not None and self.work.undo:
@@ -209,6 +236,7 @@ class State(param.Parameterized):
             work.model, work.values, work.result = model, self.values, result
             self._show()
 
+    @_alone
     def set_value(self, column: str, value: float) -> None:
         """Move one parameter, inside its bounds; those tied to it follow. Not remembered: see `remember`."""
         values = self.values.copy()
@@ -218,10 +246,12 @@ class State(param.Parameterized):
     def _tied(self, column: str) -> bool:
         return self.model.parameters[self.model.index(column)].tied is not None
 
+    @_alone
     def set_values(self, values: np.ndarray) -> None:
         """All parameter values at once, (P,), clipped into their bounds."""
         self._become(self.model, edits.clipped(self.model, values), self.result)
 
+    @_alone
     def set_model(self, model: Model, values: np.ndarray | None = None) -> None:
         """Another model; values of columns that both have stay, the rest is measured."""
         if self.galaxy is None:
@@ -233,12 +263,14 @@ class State(param.Parameterized):
             values = edits.transfer(self.model, self.values, model, measured)
         self._become(model, values, None)
 
+    @_alone
     def use_template(self, name: str) -> None:
         """A ready-made model at measured start values."""
         model = load_model(name)
         if self.galaxy is not None:
             self.set_model(model, self._bench(self.name, self.galaxy, model).starts())
 
+    @_alone
     def measure(self) -> None:
         """Start values measured from the pixels."""
         if self.galaxy is not None:
@@ -251,29 +283,35 @@ class State(param.Parameterized):
         keeps = self.result if model.columns == self.model.columns else None
         self._become(model, values, keeps)
 
+    @_alone
     def set_fixed(self, column: str, fixed: bool) -> None:
         """Hold a parameter at its present value, or set it free."""
         self._edit(edits.set_fixed(self.model, self.values, column, fixed), self.values)
 
+    @_alone
     def set_tie(self, column: str, tie: Tie | None) -> None:
         """Let a parameter follow another one, or no longer."""
         model = edits.set_tie(self.model, column, tie)
         self._edit(model, edits.with_ties(model, self.values))
 
+    @_alone
     def set_bounds(self, column: str, lower: float, upper: float) -> None:
         """Bounds of a parameter; its value is moved inside."""
         self._edit(*edits.set_bounds(self.model, self.values, column, lower, upper))
 
+    @_alone
     def add_component(self, profile: str) -> None:
         """One more component."""
         if self.galaxy is not None:
             height, width = self.galaxy.image.shape
             self._edit(*edits.add(self.model, self.values, profile, (height, width)))
 
+    @_alone
     def duplicate_component(self, name: str) -> None:
         """A second component like the one named."""
         self._edit(*edits.duplicate(self.model, self.values, name))
 
+    @_alone
     def remove_component(self, name: str) -> None:
         """The model without that component."""
         self._edit(*edits.remove(self.model, self.values, name))
@@ -291,7 +329,7 @@ class State(param.Parameterized):
         if self.galaxy is None or self.busy:
             return
         bench = self._bench(self.name, self.galaxy, self.model)
-        asked = (self.name, self.model, self.values)
+        asked = (self.name, self.model, self.values, self.scene.chi2 if self.scene else None)
         self.busy = f"Fitting {self.name}"
         future = _worker.submit(bench.fit, self.values.copy())
         if wait:
@@ -299,9 +337,10 @@ class State(param.Parameterized):
         else:
             future.add_done_callback(lambda done: self.later(lambda: self._fitted(asked, done)))
 
-    def _fitted(self, asked: tuple[str, Model, np.ndarray], future: Any) -> None:
+    @_alone
+    def _fitted(self, asked: tuple[str, Model, np.ndarray, float | None], future: Any) -> None:
         """Take over a finished fit."""
-        name, model, values = asked
+        name, model, values, chi2 = asked
         self.busy = ""
         try:
             fit: GalaxyFit = future.result()
@@ -315,17 +354,20 @@ class State(param.Parameterized):
             return
         work = self._work[name]
         work.undo.append(Snapshot(model, values, work.result))
+        work.chi2_before = chi2
         if name != self.name or model is not self.model:
             work.model, work.values, work.result = model, np.array(fit.parameters, float), fit
             return
         self.undo_depth = len(work.undo)
         self._become(model, fit.parameters, fit)
         kind = "warning" if fit.flags else "info"
-        self.tell(kind, f"{name}: fitted in {fit.iterations} iterations, {fit.seconds:.2f} s. {_reasons(fit)}")
+        self.tell(
+            kind, f"{name}: fitted in {fit.iterations} iterations, {fit.seconds:.2f} s. {_reasons(fit)}"
+        )
 
     @property
     def reference_chi2(self) -> float | None:
-        """What chi2 is compared with: before the last fit while its result is on screen, else the last fit's."""
+        """What chi2 is compared with: that before the last fit, or the fit's once values moved on."""
         if self.galaxy is None or self.result is None or self.result.model.columns != self.model.columns:
             return None
         if not np.array_equal(self.values, self.result.parameters):

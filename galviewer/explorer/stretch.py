@@ -39,16 +39,40 @@ def _interpolated(anchors: tuple[str, ...], n: int = 256) -> list[str]:
     return [f"#{int(r + 0.5):02x}{int(g + 0.5):02x}{int(b + 0.5):02x}" for r, g, b in np.transpose(channels)]
 
 
-_BLUE_RED = ("#0b2d5b", "#1f5a94", "#4f93c3", "#9fcbe1", "#e3eef4", "#f7f7f5", "#fae3d6", "#f3b193", "#dc6e57", "#b3293b", "#6b0f24")
-_NIGHT = ("#a6d4f5", "#5aa9dd", "#2f79ae", "#1c4f76", "#122c42", "#0d1117", "#3a1713", "#6c2a1c", "#a5482f", "#de7f5f", "#ffc3aa")
+_BLUE_RED = (
+    "#0b2d5b",
+    "#1f5a94",
+    "#4f93c3",
+    "#9fcbe1",
+    "#e3eef4",
+    "#f7f7f5",
+    "#fae3d6",
+    "#f3b193",
+    "#dc6e57",
+    "#b3293b",
+    "#6b0f24",
+)
+_NIGHT = (
+    "#a6d4f5",
+    "#5aa9dd",
+    "#2f79ae",
+    "#1c4f76",
+    "#122c42",
+    "#0d1117",
+    "#3a1713",
+    "#6c2a1c",
+    "#a5482f",
+    "#de7f5f",
+    "#ffc3aa",
+)
 
 PALETTES: dict[str, list[str]] = {
     "magma": list(Magma256),
     "inferno": list(Inferno256),
     "viridis": list(Viridis256),
     "cividis": list(Cividis256),
-    "grey": list(Greys256),
-    "grey inverted": list(Greys256)[::-1],
+    "grey": [str(colour) for colour in Greys256],
+    "grey inverted": [str(colour) for colour in Greys256[::-1]],
 }
 """Sequential, perceptually ordered palettes for data and model."""
 

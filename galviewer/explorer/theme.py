@@ -8,7 +8,14 @@ from typing import Any
 FONT = "Inter, SF Pro Text, Segoe UI, Helvetica Neue, Liberation Sans, Arial, sans-serif"
 
 COMPONENT_COLOURS: tuple[str, ...] = (
-    "#e8743b", "#22b09a", "#b477e8", "#dba826", "#e0609a", "#7fae3c", "#c2855a", "#8794a3",
+    "#e8743b",
+    "#22b09a",
+    "#b477e8",
+    "#dba826",
+    "#e0609a",
+    "#7fae3c",
+    "#c2855a",
+    "#8794a3",
 )
 """One per component, in the model's order, legible on both themes."""
 
@@ -74,14 +81,3 @@ def set_type(figure: Any) -> None:
         axis.major_tick_out = 4
         axis.axis_label_standoff = 6
         axis.major_label_standoff = 4
-
-
-WIDGET_CSS = """
-:host { font-family: var(--gv-font); font-size: 13px; color: var(--gv-text); }
-label { color: var(--gv-dim); }
-.bk-input, input, select { background: var(--gv-well); color: var(--gv-text); border: 1px solid var(--gv-line); border-radius: 5px; }
-.bk-btn { background: var(--gv-raised); color: var(--gv-text); border: 1px solid var(--gv-line); border-radius: 5px; font: inherit; }
-.bk-btn:hover { border-color: var(--gv-faint); }
-.bk-btn-primary, .bk-btn.bk-btn-primary { background: var(--gv-accent); border-color: var(--gv-accent); color: var(--gv-on-accent); }
-"""
-"""Stylesheet that gives Panel's own widgets the page's look."""

@@ -49,7 +49,7 @@ export function render({ model }) {
     const label = h("span.label", { title: `${p.column}: ${about}` }, symbol[0], symbol[1] ? h("sub", {}, symbol[1]) : null)
     const slider = h("input", { type: "range", min: 0, max: 1, step: 0.0005, "aria-label": p.column, "data-column": p.column, title: about, disabled: p.fixed })
     const box = h("input.number.num", { type: "text", inputMode: "decimal", "aria-label": `${p.column} value`, "data-column": p.column, "data-test": "number", title: about })
-    const error = h("span.err.num")
+    const error = h("span.err.num", { "data-test": "error", "data-column": p.column })
     const fix = h("button.iconbutton", { type: "button", title: p.fixed ? "Held fixed; click to set it free" : "Free; click to hold it fixed", "aria-label": `Fix ${p.column}`,
       "aria-pressed": String(p.fixed), "data-test": "fix", "data-column": p.column, onclick: () => send({ type: "fix", column: p.column, on: !p.fixed }) }, icon(p.fixed ? "lock" : "unlock"))
     const more = h("button.iconbutton", { type: "button", title: "Bounds and tie", "aria-label": `More of ${p.column}`, "aria-expanded": String(open.has(p.column)),

@@ -47,6 +47,10 @@ export function render({ model, el }) {
   list.addEventListener("scroll", () => requestAnimationFrame(draw))
   new ResizeObserver(() => draw()).observe(list)
   model.on("rows", filter)
+  model.on("msg:custom", ({ changed }) => {
+    for (const [k, row] of changed) model.rows[k] = row
+    filter()
+  })
   model.on("current", reveal)
   filter()
   requestAnimationFrame(reveal)

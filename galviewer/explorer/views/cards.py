@@ -68,7 +68,9 @@ class Cards:
             "copy": self._copy,
         }
         self.view = CardList(
-            {name: self._guarded(action) for name, action in actions.items()}, session=session, sizing_mode="stretch_both",
+            {name: self._guarded(action) for name, action in actions.items()},
+            session=session,
+            sizing_mode="stretch_both",
             profiles=[[name, profiles.get(name).title] for name in profiles.names()],
         )
         state.param.watch(self._show, ["scene", "result", "galaxy", "model"])
@@ -113,7 +115,9 @@ class Cards:
     def _bounds(self, message: dict[str, Any]) -> None:
         lower, upper = (message[k] for k in ("lower", "upper"))
         self._state.set_bounds(
-            str(message["column"]), -math.inf if lower is None else float(lower), math.inf if upper is None else float(upper)
+            str(message["column"]),
+            -math.inf if lower is None else float(lower),
+            math.inf if upper is None else float(upper),
         )
 
     def _copy(self, message: dict[str, Any]) -> None:
@@ -131,7 +135,11 @@ class Cards:
         if state.galaxy is None or state.scene is None or state.scene.model is not state.model:
             return
         key = (state.galaxy, state.model, state.result)
-        if self._built is None or any(a is not b for a, b in zip(key, self._built, strict=True)) or self._outside():
+        if (
+            self._built is None
+            or any(a is not b for a, b in zip(key, self._built, strict=True))
+            or self._outside()
+        ):
             self._built = key
             self._lay_ranges()
             self.view.param.update(components=self._describe(), score=self._score())
@@ -146,15 +154,21 @@ class Cards:
 
     def _outside(self, margin: float = -1e-9) -> bool:
         """Whether a value left its slider's range (by less than `margin` of it from the inside)."""
-        for column, parameter, value in zip(self._state.model.columns, self._state.model.parameters, self._state.values, strict=True):
+        for column, parameter, value in zip(
+            self._state.model.columns, self._state.model.parameters, self._state.values, strict=True
+        ):
             shown = self._ranges.get(column)
             if shown is None:
                 return True
+            if parameter.tied is not None:
+                continue
             pad = margin * (shown.high - shown.low)
             low, high = shown.low + pad, shown.high - pad
             if parameter.scale == "log" and margin > 0:
                 low, high = shown.low * (1 + margin), shown.high * (1 - margin)
-            if (value < low and shown.low > parameter.lower) or (value > high and shown.high < parameter.upper):
+            if (value < low and shown.low > parameter.lower) or (
+                value > high and shown.high < parameter.upper
+            ):
                 return parameter.scale != "angle"
         return False
 
@@ -163,7 +177,9 @@ class Cards:
         assert state.galaxy is not None  # checked by callers
         self._ranges = {
             column: ranges.slider_range(parameter, float(value), state.galaxy)
-            for column, parameter, value in zip(state.model.columns, state.model.parameters, state.values, strict=True)
+            for column, parameter, value in zip(
+                state.model.columns, state.model.parameters, state.values, strict=True
+            )
         }
 
     def _errors(self) -> np.ndarray:
@@ -177,7 +193,9 @@ class Cards:
         bounds = ranges.at_bound(state.model, state.values)
         return [
             [column, _number(value), _number(error), bound]
-            for column, value, error, bound in zip(state.model.columns, state.values, self._errors(), bounds, strict=True)
+            for column, value, error, bound in zip(
+                state.model.columns, state.values, self._errors(), bounds, strict=True
+            )
         ]
 
     def _score(self) -> dict[str, float | None]:
@@ -199,7 +217,10 @@ class Cards:
                 "name": component.name,
                 "title": component.declaration.title,
                 "colour": component_colour(k),
-                "parameters": [self._parameter(component.name, p, rows[f"{component.name}_{p.name}"]) for p in component.parameters],
+                "parameters": [
+                    self._parameter(component.name, p, rows[f"{component.name}_{p.name}"])
+                    for p in component.parameters
+                ],
             }
             for k, component in enumerate(state.model.components)
         ]
@@ -210,9 +231,18 @@ class Cards:
         digits = ranges.digits(parameter, shown.low, shown.high, math.nan if error is None else error)
         tie = parameter.tied
         return {
-            "column": column, "dotted": f"{component}.{parameter.name}", "name": parameter.name, "unit": parameter.unit,
-            "meaning": parameter.meaning, "value": value, "error": error, "at_bound": bound, "fixed": parameter.fixed,
-            "lower": _number(parameter.lower), "upper": _number(parameter.upper), "digits": digits,
+            "column": column,
+            "dotted": f"{component}.{parameter.name}",
+            "name": parameter.name,
+            "unit": parameter.unit,
+            "meaning": parameter.meaning,
+            "value": value,
+            "error": error,
+            "at_bound": bound,
+            "fixed": parameter.fixed,
+            "lower": _number(parameter.lower),
+            "upper": _number(parameter.upper),
+            "digits": digits,
             "range": {"low": shown.low, "high": shown.high, "log": shown.log},
             "tie": None if tie is None else {"to": tie.to, "factor": tie.factor, "offset": tie.offset},
         }

@@ -93,7 +93,9 @@ class Images:
         panes = {
             f"{name}_figure": pn.pane.Bokeh(f, sizing_mode="stretch_both") for name, f in self.figures.items()
         }
-        self.view = ImagePanels(session=session, palettes=palettes, meta=_no_meta(), sizing_mode="stretch_width", **panes, **shown)
+        self.view = ImagePanels(
+            session=session, palettes=palettes, meta=_no_meta(), sizing_mode="stretch_width", **panes, **shown
+        )
         self.view.param.watch(self._chosen, list(_SHARED[:-1]))
         state.param.watch(self._set, list(_SHARED))
         state.param.watch(self._show, ["scene"])
@@ -112,15 +114,29 @@ class Images:
 
     def _mapper(self, name: str, palette: list[str], low: float) -> LinearColorMapper:
         return LinearColorMapper(
-            palette=palette, low=low, high=1.0, nan_color="rgba(128,128,128,0.35)", name=f"{name}-{self._session}", syncable=False
+            palette=palette,
+            low=low,
+            high=1.0,
+            nan_color="rgba(128,128,128,0.35)",
+            name=f"{name}-{self._session}",
+            syncable=False,
         )
 
     def _figure(self, name: str, mapper: LinearColorMapper, mask: ColumnDataSource | None) -> Any:
         wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
         shape = figure(
-            x_range=self._x, y_range=self._y, tools=[wheel, pan], toolbar_location=None, sizing_mode="stretch_both",
-            min_border=0, name=f"gv-figure-{name}-{self._session}", outline_line_color=None, background_fill_color=None, border_fill_color=None,
-            min_width=50, min_height=50,
+            x_range=self._x,
+            y_range=self._y,
+            tools=[wheel, pan],
+            toolbar_location=None,
+            sizing_mode="stretch_both",
+            min_border=0,
+            name=f"gv-figure-{name}-{self._session}",
+            outline_line_color=None,
+            background_fill_color=None,
+            border_fill_color=None,
+            min_width=50,
+            min_height=50,
         )
         shape.toolbar.active_scroll = wheel
         shape.toolbar.active_drag = pan
@@ -133,7 +149,9 @@ class Images:
             self._masks.append(shape.image(image="image", source=mask, color_mapper=colours, **place))
         if name != "residual":
             for width, colour, alpha in ((3.0, "#000000", 0.35), (1.6, "colour", 1.0)):
-                line = shape.multi_line("xs", "ys", source=self.ellipses, line_width=width, line_color=colour, line_alpha=alpha)
+                line = shape.multi_line(
+                    "xs", "ys", source=self.ellipses, line_width=width, line_color=colour, line_alpha=alpha
+                )
                 self._outlines.append(line)
         shape.add_tools(CrosshairTool(overlay=self._cross))
         return shape
@@ -202,7 +220,9 @@ class Images:
         return found
 
 
-def outline(x: float, y: float, size: float, q: float, pa: float, boxiness: float) -> tuple[np.ndarray, np.ndarray]:
+def outline(
+    x: float, y: float, size: float, q: float, pa: float, boxiness: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Points of a generalised ellipse; a small cross where the size is zero.
 
     Returns
@@ -235,6 +255,11 @@ def _meta(galaxy: Any) -> dict[str, Any]:
 
 def _no_meta() -> dict[str, Any]:
     return {
-        "shape": [100, 100], "limits": dict.fromkeys(display.LIMITS, [0.0, 1.0]), "noise": 1.0, "pixel_scale": None,
-        "unit": "", "wcs": None, "compass": None,
+        "shape": [100, 100],
+        "limits": {name: [0.0, 1.0] for name in display.LIMITS},
+        "noise": 1.0,
+        "pixel_scale": None,
+        "unit": "",
+        "wcs": None,
+        "compass": None,
     }

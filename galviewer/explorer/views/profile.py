@@ -58,15 +58,24 @@ class ProfileView:
         self._x = Range1d(0, 1)
         self._sky = Span(dimension="width", location=0, line_dash="dashed", line_width=1.2)
         self._psf = [BoxAnnotation(left=None, right=0, fill_alpha=0.07, line_color=None) for _ in range(2)]
-        self._arcsec = LinearAxis(ticker=FixedTicker(ticks=[]), axis_label="")
+        # Tickers stay, their ticks change: a new model in a property makes Bokeh walk through the document.
+        self._pixel_ticks, self._arcsec_ticks = FixedTicker(ticks=[]), FixedTicker(ticks=[])
+        self._arcsec = LinearAxis(ticker=self._arcsec_ticks)
         self.figure = self._profile()
         self.strip = self._strip()
         self.histogram = self._histogram()
         for shape in (self.figure, self.strip, self.histogram):
             theme.set_type(shape)
-        panes = {n: pn.pane.Bokeh(getattr(self, n), sizing_mode="stretch_both") for n in ("figure", "strip", "histogram")}
+        panes = {
+            n: pn.pane.Bokeh(getattr(self, n), sizing_mode="stretch_both")
+            for n in ("figure", "strip", "histogram")
+        }
         self.view = ProfilePanels(
-            session=session, sizing_mode="stretch_both", brightness=state.brightness, radius_scale=state.radius_scale, **panes
+            session=session,
+            sizing_mode="stretch_both",
+            brightness=state.brightness,
+            radius_scale=state.radius_scale,
+            **panes,
         )
         self.view.param.watch(self._chosen, ["brightness", "radius_scale"])
         state.param.watch(self._show, ["scene", "brightness", "radius_scale"])
@@ -77,7 +86,14 @@ class ProfileView:
     # ---- building ------------------------------------------------------------------------------
 
     def _plain(self, **settings: Any) -> Any:
-        shape = figure(tools="", toolbar_location=None, sizing_mode="stretch_both", min_height=40, min_width=60, **settings)
+        shape = figure(
+            tools="",
+            toolbar_location=None,
+            sizing_mode="stretch_both",
+            min_height=40,
+            min_width=60,
+            **settings,
+        )
         shape.min_border_left, shape.min_border_right = _LEFT, _RIGHT
         return shape
 
@@ -99,6 +115,8 @@ class ProfileView:
         shape.add_layout(self._zero)
         self._deviations = self._error_points(shape, self.residual)
         shape.xaxis.axis_label = "semi-major radius  (pixel)"
+        for axis in (shape.xaxis[0], shape.xgrid[0], self.figure.xgrid[0]):
+            axis.ticker = self._pixel_ticks
         shape.yaxis.ticker.desired_num_ticks = 3
         return shape
 
@@ -107,7 +125,9 @@ class ProfileView:
         return [bars, shape.scatter("r", "y", source=source, size=4.6, line_color=None)]
 
     def _histogram(self) -> Any:
-        shape = self._plain(x_range=Range1d(-5.2, 5.2), y_range=Range1d(0, 0.5), min_border_top=4, min_border_bottom=44)
+        shape = self._plain(
+            x_range=Range1d(-5.2, 5.2), y_range=Range1d(0, 0.5), min_border_top=4, min_border_bottom=44
+        )
         shape.min_border_left = 12
         self._blocks = shape.varea_step("x", 0, "top", source=self.bars, step_mode="after", fill_alpha=0.5)
         normal = np.exp(-0.5 * _UNIT**2) / math.sqrt(2 * math.pi)
@@ -178,14 +198,21 @@ class ProfileView:
         reach = float(scene.annuli.radius[-1]) if len(scene.annuli.radius) else 10.0
         inner = 0.0 if state.radius_scale == "linear" else 0.3
         self.histogram.y_range.end = max(0.5, 1.08 * float(curves.histogram.max(initial=0.0)))
-        self._x.update(start=float(scaled(inner, state.radius_scale)), end=float(scaled(reach * 1.03, state.radius_scale)))
+        self._x.update(
+            start=float(scaled(inner, state.radius_scale)),
+            end=float(scaled(reach * 1.03, state.radius_scale)),
+        )
         ticks = radius_ticks(inner, reach, state.radius_scale)
-        self._set_ticks(self.strip.xaxis[0], ticks, 1.0)
-        self.figure.xgrid[0].ticker = self.strip.xgrid[0].ticker = self.strip.xaxis[0].ticker
+        self._set_ticks(self.strip.xaxis[0], self._pixel_ticks, ticks, 1.0)
         self._arcsec.visible = scale is not None
         if scale is not None:
-            self._arcsec.axis_label = ""
-            self._set_ticks(self._arcsec, radius_ticks(inner * scale, reach * scale, state.radius_scale), scale, "″")
+            self._set_ticks(
+                self._arcsec,
+                self._arcsec_ticks,
+                radius_ticks(inner * scale, reach * scale, state.radius_scale),
+                scale,
+                "″",
+            )
         half = curves.psf_half_width
         for box in self._psf:
             box.visible = math.isfinite(half)
@@ -193,9 +220,11 @@ class ProfileView:
                 box.right = float(scaled(half, state.radius_scale))
         self.view.legend = self._legend(curves)
 
-    def _set_ticks(self, axis: Any, values: list[float], scale: float, unit: str = "") -> None:
+    def _set_ticks(
+        self, axis: Any, ticker: FixedTicker, values: list[float], scale: float, unit: str = ""
+    ) -> None:
         places = [float(scaled(v / scale, self._state.radius_scale)) for v in values]
-        axis.ticker = FixedTicker(ticks=places)
+        ticker.ticks = places
         axis.major_label_overrides = {p: f"{v:g}{unit}" for p, v in zip(places, values, strict=True)}
 
     def _legend(self, curves: Curves) -> list[list[str]]:

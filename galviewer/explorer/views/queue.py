@@ -11,6 +11,8 @@ from galviewer.explorer.component import Component, static
 from galviewer.explorer.source import Row
 from galviewer.explorer.state import State
 
+_FEW = 100
+
 
 class QueueList(Component):
     """Search box and list; only visible rows exist in the browser's page."""
@@ -35,7 +37,9 @@ class Queue:
 
     def __init__(self, state: State, session: str) -> None:
         self._state = state
-        self.view = QueueList({"select": lambda m: state.select(str(m["name"]))}, session=session, sizing_mode="stretch_both")
+        self.view = QueueList(
+            {"select": lambda m: state.select(str(m["name"]))}, session=session, sizing_mode="stretch_both"
+        )
         state.param.watch(self._list, ["names", "revision"])
         state.param.watch(self._mark, ["name"])
         self._list()
@@ -49,6 +53,16 @@ class Queue:
         rows = dict(state.source.rows())
         for name, fit in state.results.items():
             rows[name] = Row(name, float(fit.chi2_nu) if math.isfinite(fit.chi2_nu) else None, int(fit.flags))
-        self.view.rows = [
-            [row.name, row.chi2_nu, row.status] for row in (rows.get(name) or Row(name) for name in state.names)
+        shown = [
+            [row.name, row.chi2_nu, row.status]
+            for row in (rows.get(name) or Row(name) for name in state.names)
         ]
+        before = self.view.rows
+        changed = [[k, row] for k, row in enumerate(shown) if k < len(before) and row != before[k]]
+        if len(before) == len(shown) and len(changed) < _FEW:
+            # After a fit only its own row travels, not ten thousand.
+            for k, row in changed:
+                before[k] = row
+            self.view._send_msg({"changed": changed})
+        else:
+            self.view.rows = shown

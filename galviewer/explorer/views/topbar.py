@@ -50,7 +50,9 @@ class TopBar:
             "page": lambda m: state.param.update(page=str(m["page"])),
             "theme": lambda _: state.param.update(dark=not state.dark),
         }
-        self.view = TopStrip(actions, session=session, pages=pages, extra=extra, sizing_mode="stretch_width", height=46)
+        self.view = TopStrip(
+            actions, session=session, pages=pages, extra=extra, sizing_mode="stretch_width", height=46
+        )
         state.param.watch(self._show, ["source", "names", "name", "busy", "page"])
         self._show()
 
