@@ -92,7 +92,9 @@ def _add_fit(commands) -> None:
     parser.add_argument(
         "--batch-size", type=int, metavar="B", help="galaxies fitted together (default: what is fast)"
     )
-    parser.add_argument("--threads", type=int, metavar="T", help="processor threads of the fit")
+    parser.add_argument(
+        "--threads", type=int, metavar="T", help="processor threads of the fit (default: one less than cores)"
+    )
     parser.add_argument(
         "--profiles",
         action="append",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -162,14 +163,24 @@ def _device(wanted: str) -> str:
     return str(choose_device(wanted))
 
 
+def _cores() -> int:
+    """Processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def _threads(number: int | None) -> Iterator[None]:
-    """Torch with so many threads, as before afterwards."""
+    """Torch with so many threads, as before afterwards; by default one core is left to reading and writing.
+
+    Torch's threads wait for each other by spinning: on a core that somebody else uses, one of them holds up
+    all the others, and a run on two cores takes ten times as long with two threads as with one.
+    """
     import torch
 
     before = torch.get_num_threads()
-    if number is not None:
-        torch.set_num_threads(number)
+    torch.set_num_threads(number or max(1, min(before, _cores() - 1)))
     try:
         yield
     finally:

@@ -46,7 +46,7 @@ class RunSettings:
     blocks : bool
         Whether a FITS block is written for each galaxy.
     threads : int, optional
-        Processor threads of the fit; None leaves it to torch.
+        Processor threads of the fit; None leaves one core to reading and writing.
     profiles : tuple of str
         Python files that register the user's profiles.
     """
