@@ -8,7 +8,7 @@ True where a pixel is ignored. Works on floats, numpy arrays and tensors alike w
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -27,7 +27,7 @@ def from_fits_pixel(x: float) -> float:
     return x - 1.0
 
 
-def wrap_pa(pa):
+def wrap_pa(pa: Any) -> Any:
     """Position angle wrapped to [0, 180) degrees (float, array or tensor)."""
     return pa % 180.0
 
@@ -37,7 +37,7 @@ def flux_to_mag(flux: float, zeropoint: float) -> float:
     return zeropoint - 2.5 * math.log10(flux) if flux > 0 else math.nan
 
 
-def mag_to_flux(mag, zeropoint):
+def mag_to_flux(mag: Any, zeropoint: Any) -> Any:
     """Flux in image units of a magnitude (float, array or tensor)."""
     return 10.0 ** (-0.4 * (mag - zeropoint))
 

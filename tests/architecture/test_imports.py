@@ -27,7 +27,8 @@ ORDER = (
     ("run",),
     ("review",),
     ("explorer",),
-    ("cli", "__init__", "__main__"),
+    ("cli", "__init__"),
+    ("__main__",),
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 SCREEN = {"panel", "bokeh", "holoviews", "param", "datashader"}
