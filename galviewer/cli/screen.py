@@ -105,7 +105,7 @@ class Progress:
             )
 
     def _start(self, event: dict[str, Any]) -> None:
-        if event["resumed"]:
+        if event["resumed"] and event["done"] < event["total"]:
             self._line(f"resuming: {event['done']} of {event['total']} galaxies are done")
         if self._bar is not None:
             description = f"{event['model'] or 'fit'} on {event['device']}"

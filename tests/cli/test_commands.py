@@ -58,6 +58,7 @@ def test_fit_piped_is_quiet(galviewer, sample_folder, tmp_path):
     assert run.open(tmp_path / "run").progress == (4, 4)
     again = galviewer("fit", "--resume", "--out", tmp_path / "run")
     assert again.returncode == 0
+    assert again.stderr == ""
     assert "finished already, nothing left to do" in again.stdout
 
 
