@@ -23,13 +23,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[object]:
-    """Headless Chromium."""
-    from harness import CHROMIUM_ARGUMENTS
+    """Headless Chromium; each test opens its own tab."""
+    from harness import CHROMIUM_ARGUMENTS, PATIENCE_MS
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         chrome = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        yield chrome
+        context = chrome.new_context(viewport={"width": 1600, "height": 900}, accept_downloads=True)
+        context.set_default_timeout(PATIENCE_MS)
+        yield context
         chrome.close()
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import BrowserContext, Locator, Page
 
 ROOT = Path(__file__).resolve().parents[3]
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -119,22 +119,20 @@ class Screen:
 
     Parameters
     ----------
-    browser : Browser
-        Chromium.
+    browser : BrowserContext
+        Chromium; tabs share its cache.
     url : str
         Address of the explorer.
     """
 
-    def __init__(self, browser: Browser, url: str) -> None:
-        self.context = browser.new_context(viewport={"width": 1600, "height": 900}, accept_downloads=True)
-        self.context.set_default_timeout(PATIENCE_MS)
-        self.page: Page = self.context.new_page()
+    def __init__(self, browser: BrowserContext, url: str) -> None:
+        self.page: Page = browser.new_page()
         self.watch = Watch(self.page)
         self.page.goto(url)
 
     def close(self) -> None:
         """Close the tab and check that it never complained."""
-        self.context.close()
+        self.page.close()
         self.watch.check()
 
     def part(self, test: str, **data: str) -> Locator:

@@ -85,7 +85,9 @@ def test_files_can_be_written_into_a_folder(fitted: Screen, tmp_path: Path):
         assert (tmp_path / name).stat().st_size > 500
     fitted.part("export-folder").fill(str(tmp_path / "nowhere"))
     fitted.part("export-block").click()
-    fitted.until(lambda: "is no folder" in fitted.part("export-note").inner_text(), "wrong folder reported")
+    fitted.until(
+        lambda: "is not a folder" in fitted.part("export-note").inner_text(), "wrong folder reported"
+    )
 
 
 def test_figure_shows_the_plots(fitted: Screen, tmp_path: Path):

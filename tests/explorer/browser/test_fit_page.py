@@ -67,6 +67,8 @@ def test_the_galaxy_is_shown(screen: Screen):
 
 
 def test_slider_moves_the_model_and_the_number_follows(screen: Screen):
+    screen.part("show_ellipses").click()  # they would move over the data
+    screen.part("show_ellipses").and_(screen.page.locator('[aria-pressed="false"]')).wait_for()
     before_model, before_data = screen.pixels("plot-model"), screen.pixels("plot-data")
     before = screen.value("sersic_r_eff")
     press(screen, "sersic_r_eff", 40)

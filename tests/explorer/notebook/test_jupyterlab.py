@@ -68,9 +68,8 @@ def lab(few: Path, tmp_path: Path) -> Iterator[str]:
 
 
 def test_slider_in_the_notebook_changes_python_and_back(browser, lab: str):
-    context = browser.new_context(viewport={"width": 1700, "height": 1000})
-    context.set_default_timeout(60_000)
-    page = context.new_page()
+    page = browser.new_page()
+    page.set_default_timeout(60_000)
     watch = Watch(page)
     page.goto(lab)
     cells = page.locator(".jp-Notebook .jp-CodeCell")
@@ -124,5 +123,5 @@ def test_slider_in_the_notebook_changes_python_and_back(browser, lab: str):
     run(3)
     error = page.locator('[data-test="parameter"][data-column="sersic_q"] .err')
     page.wait_for_function("(error) => error.innerText.includes('±')", arg=error.element_handle())
-    context.close()
+    page.close()
     watch.check()
