@@ -102,13 +102,3 @@ def test_every_column_of_every_template_is_described() -> None:
         for info in catalogue.columns(model.template(name)):
             assert info.description.strip(), f"{name}: {info.name}"
             assert info.description.isascii(), f"{name}: {info.name} cannot go into a FITS header"
-
-
-def test_the_readme_has_the_two_commands(root: Path) -> None:
-    """The two set-up commands stand in the README as .ci/run takes them."""
-    lines = (root / "README.md").read_text("utf-8").splitlines()
-    commands = [line for line in lines if line.startswith("python -m pip install -c constraints.txt ")]
-    assert commands == [
-        "python -m pip install -c constraints.txt . && galviewer demo",
-        "python -m pip install -c constraints.txt -e '.[test]' && python -m pytest",
-    ]
