@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from galviewer import flags, run, survey
-from galviewer.errors import InputError, RunError
+from galviewer.errors import InputError
 
 if TYPE_CHECKING:
     from galviewer.model import Model
@@ -157,20 +157,6 @@ def natural_order(names: Iterable[str]) -> list[str]:
     return sorted(
         names, key=lambda name: [int(p) if p.isdigit() else p.lower() for p in re.split(r"(\d+)", name)]
     )
-
-
-def below(root: Path, path: str | Path) -> Path:
-    """`path` resolved, if it lies in `root`.
-
-    Raises
-    ------
-    RunError
-        If it lies elsewhere, by ``..``, by a link, or by a name that merely starts like the root's.
-    """
-    resolved, top = (root / path).resolve(), root.resolve()
-    if resolved != top and top not in resolved.parents:
-        raise RunError(str(path), f"lies outside {top}", "a path in the opened folder")
-    return resolved
 
 
 def open_source(

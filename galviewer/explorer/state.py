@@ -238,13 +238,11 @@ class State(param.Parameterized):
 
     @_alone
     def set_value(self, column: str, value: float) -> None:
-        """Move one parameter, inside its bounds; those tied to it follow. Not remembered: see `remember`."""
+        """Move one parameter, inside its bounds; a tied one moves its leader. Not remembered: see `remember`."""
+        root, factor, offset = self.model.tie_root(column)
         values = self.values.copy()
-        values[self.model.tie_root(column)[0] if self._tied(column) else self.model.index(column)] = value
+        values[root] = (value - offset) / factor if factor else values[root]
         self.set_values(values)
-
-    def _tied(self, column: str) -> bool:
-        return self.model.parameters[self.model.index(column)].tied is not None
 
     @_alone
     def set_values(self, values: np.ndarray) -> None:
