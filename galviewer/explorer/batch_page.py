@@ -29,8 +29,8 @@ _SUFFIXES = {
 """Files offered while a path is typed."""
 
 _KINDS = {
-    "effective": "effective (contains the pixel: survey PSFs)",
-    "optical": "optical (without the pixel, as GALFIT)",
+    "effective": "effective: contains the pixel",
+    "optical": "optical: without it, as GALFIT",
 }
 
 
@@ -55,7 +55,7 @@ class BatchPage(Component):
 
     def __init__(self, batch: Batch, **params: Any) -> None:
         self._batch = batch
-        self._view: dict[str, Any] = {}
+        self._view: dict[str, Any] = {"sort": "name"}
         super().__init__(form=dict(batch.form), lists=_lists(), sizing_mode="stretch_both", **params)
         self._look()
 

@@ -56,15 +56,15 @@ class Results:
         self.directory = directory
         self._parts: dict[tuple[str, int, int], pa.Table] = {}
         self._table: pa.Table | None = None
+        self._columns: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the table shows: name, flags, quality, then every fitted parameter, last the message."""
-        if self._table is None:
-            return ()
-        have = set(self._table.column_names)
-        fitted = [c for c in self._table.column_names if {f"{c}_err", f"{c}_init"} <= have]
-        return tuple(c for c in (*FIRST, *fitted, *LAST) if c in have)
+        """What the table shows: name, flags, quality, then every parameter that was fitted, last the message.
+
+        A parameter without an error in any row was held fixed and is left out.
+        """
+        return self._columns
 
     @property
     def units(self) -> dict[str, str]:
@@ -89,6 +89,7 @@ class Results:
         self._parts = parts
         tables = list(parts.values())
         self._table = pa.concat_tables(tables, promote_options="default") if tables else None
+        self._columns = _shown(self._table) if self._table is not None else ()
         return True
 
     def page(
@@ -133,6 +134,14 @@ class Results:
         if search:
             table = table.filter(pc.match_substring(table["name"], search, ignore_case=True))
         return table
+
+
+def _shown(table: pa.Table) -> tuple[str, ...]:
+    """See `Results.columns`."""
+    have = set(table.column_names)
+    fitted = [c for c in table.column_names if {f"{c}_err", f"{c}_init"} <= have]
+    free = [c for c in fitted if pc.any(pc.is_finite(table[f"{c}_err"])).as_py()]
+    return tuple(c for c in (*FIRST, *(free or fitted), *LAST) if c in have)
 
 
 def _sorted(table: pa.Table, column: str, descending: bool) -> pa.Table:

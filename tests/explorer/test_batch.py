@@ -141,6 +141,7 @@ def test_results_grow_with_the_parts_and_are_read_once(tmp_path):
     assert page.columns[:3] == ("name", "flags", "chi2_nu")
     assert "sersic_flux" not in page.columns
     assert "sersic_n_err" not in page.columns
+    assert "sersic_q" not in page.columns  # without an error anywhere: held fixed
     n = page.columns.index("sersic_n")
     assert [row[n] for row in page.rows] == ["4.123 ± 0.012", "1"]
     assert results.units["sersic_r_eff"] == "pixel"

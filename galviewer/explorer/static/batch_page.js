@@ -11,6 +11,8 @@ function duration(seconds) {
   return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`
 }
 
+const HEADS = { chi2_nu: "χ²/ν", snr: "S/N", bt: "B/T" }
+
 const count = (n) => Number(n).toLocaleString("en").replaceAll(",", "\u202f")
 
 function buildForm(model, send) {
@@ -53,8 +55,8 @@ function buildForm(model, send) {
     row("Device", choice("device", lists.devices)),
     row("Run directory", path("out"), "where the catalogue and the FITS blocks go"),
     h("div", { className: "buttons" },
-      h("button", { "data-test": "batch-check", onclick: () => send({ do: "check" }), title: "read every file, fit nothing" }, "Check folder"),
-      h("button", { "data-test": "batch-start", className: "primary", onclick: () => { changed(); send({ do: "start" }) } }, "Start")),
+      h("button.button", { "data-test": "batch-check", onclick: () => send({ do: "check" }), title: "read every file, fit nothing" }, "Check folder"),
+      h("button.button.primary", { "data-test": "batch-start", onclick: () => { changed(); send({ do: "start" }) } }, "Start")),
     h("div", { className: "notice", "data-test": "batch-notice" }))
   const update = () => {
     for (const [key, field] of Object.entries(fields)) {
@@ -99,14 +101,14 @@ function buildProgress(model, send, view, look) {
   const test = (name) => h("span", { "data-test": `batch-${name}` })
   const phase = h("span", { className: "phase", "data-test": "batch-phase" })
   const bar = h("div", { className: "fill" })
-  const out = h("span", { className: "dim out", "data-test": "batch-run" })
+  const where = h("bdi"), out = h("span.dim.out", { "data-test": "batch-run" }, where)
   const numbers = Object.fromEntries(["count", "failed", "skipped", "rate", "left", "seconds", "memory"].map((n) => [n, test(n)]))
   const figure = (label, name) => h("div", { className: "figure" }, numbers[name], h("small", {}, label))
-  const button = (name, label, title, className = "") =>
-    h("button", { "data-test": `batch-${name}`, title, className, onclick: () => send({ do: name }) }, label)
+  const button = (name, label, title, kind = "") =>
+    h(`button.button${kind}`, { "data-test": `batch-${name}`, title, onclick: () => send({ do: name }) }, label)
   const cancel = button("cancel", "Cancel", "stop after the galaxies in hand; what is done stays")
-  const kill = button("kill", "Stop now", "end the process at once; finished parts stay", "danger")
-  const resume = button("resume", "Resume", "go on where it stopped", "primary")
+  const kill = button("kill", "Stop now", "end the process at once; finished parts stay", ".danger")
+  const resume = button("resume", "Resume", "go on where it stopped", ".primary")
   const chips = h("div", { className: "chips", "data-test": "batch-flags" })
   const message = h("div", { className: "notice", "data-test": "batch-message" })
   const box = h("div", { className: "card progress" },
@@ -119,7 +121,8 @@ function buildProgress(model, send, view, look) {
     const p = model.progress
     phase.textContent = p.phase || "new"
     phase.dataset.phase = p.phase || "new"
-    out.textContent = p.directory || ""
+    where.textContent = p.directory || ""
+    out.title = p.directory || ""
     bar.style.width = p.total ? `${(100 * p.done) / p.total}%` : "0"
     numbers.count.textContent = p.total ? `${count(p.done)} / ${count(p.total)}` : "–"
     for (const n of ["failed", "skipped"]) {
@@ -150,8 +153,8 @@ function buildTable(model, send, view, look) {
     oninput: () => { view.search = search.value; view.offset = 0; look() } })
   const where = h("span", { className: "dim", "data-test": "batch-where" })
   const turn = (steps) => () => { view.offset = Math.max(0, view.offset + steps * view.limit); look() }
-  const previous = h("button", { onclick: turn(-1), "data-test": "batch-previous", title: "previous page" }, "‹")
-  const next = h("button", { onclick: turn(1), "data-test": "batch-next", title: "next page" }, "›")
+  const previous = h("button.button", { onclick: turn(-1), "data-test": "batch-previous", title: "previous page" }, "‹")
+  const next = h("button.button", { onclick: turn(1), "data-test": "batch-next", title: "next page" }, "›")
   const head = h("tr"), body = h("tbody")
   const empty = h("div", { className: "empty" }, "Results appear here as parts of the catalogue are written. A click on a row opens the galaxy with its fit.")
   const box = h("div", { className: "card table" },
@@ -166,14 +169,14 @@ function buildTable(model, send, view, look) {
     previous.disabled = view.offset === 0
     next.disabled = view.offset + rows.length >= (t.total || 0)
     head.replaceChildren(...columns.map((column) => h("th", {
-      title: (t.units || {})[column] || "", "data-column": column, "data-sorted": view.sort === column ? (view.descending ? "down" : "up") : "",
+      title: column, "data-column": column, "data-sorted": view.sort === column ? (view.descending ? "down" : "up") : "",
       onclick: () => {
         view.descending = view.sort === column ? !view.descending : false
         view.sort = column
         view.offset = 0
         look()
       },
-    }, column.replaceAll("_", " "))))
+    }, h("span", {}, HEADS[column] ?? column), h("small", {}, (t.units || {})[column] ?? ""))))
     body.replaceChildren(...rows.map((cells) => h("tr", { "data-test": "batch-row", "data-name": cells[0], tabIndex: 0,
       onclick: () => send({ do: "inspect", name: cells[0] }),
       onkeydown: (event) => { if (event.key === "Enter") send({ do: "inspect", name: cells[0] }) },
@@ -186,7 +189,7 @@ function buildTable(model, send, view, look) {
 
 export function render({ model, el }) {
   const send = (message) => model.send_msg(message)
-  const view = { offset: 0, limit: 100, sort: "", descending: false, flag: "", search: "" }
+  const view = { offset: 0, limit: 100, sort: "name", descending: false, flag: "", search: "" }
   const look = () => send({ do: "view", view })
   const form = buildForm(model, send)
   model.on("msg:custom", (message) => { if (message.field) form.suggest(message) })

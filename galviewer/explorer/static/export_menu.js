@@ -114,7 +114,7 @@ export function render({ model, el }) {
   const note = h("div", { className: "note", "data-test": "export-note" })
   const say = (kind, text) => { note.dataset.kind = kind; note.textContent = text }
   const ask = (what) => { say("info", "…"); model.send_msg({ what, folder: folder.value }) }
-  const button = (test, text, onclick) => h("button", { "data-test": `export-${test}`, type: "button", onclick }, text)
+  const button = (test, text, onclick) => h("button.button", { "data-test": `export-${test}`, type: "button", onclick }, text)
   const picture = () => {
     const canvas = figure(el)
     if (!canvas) return say("error", "no plots on screen: open the Fit page")
@@ -132,7 +132,7 @@ export function render({ model, el }) {
     h("label", {}, "Write into folder", folder),
     note)
   const open = (yes) => { menu.hidden = !yes; opener.setAttribute("aria-expanded", String(yes)) }
-  const opener = h("button", { "data-test": "export", type: "button", className: "opener", onclick: () => open(menu.hidden) }, "Export")
+  const opener = h("button.button", { "data-test": "export", type: "button", onclick: () => open(menu.hidden) }, "Export")
   const outside = (event) => { if (!event.composedPath().includes(el)) open(false) }
   const escape = (event) => { if (event.key === "Escape") open(false) }
   document.addEventListener("pointerdown", outside)

@@ -96,8 +96,8 @@ def test_start_cancel_resume_and_inspect(browser, screen: Screen, address: str, 
     row.wait_for()
     screen.until(lambda: screen.part("batch-row").count() == 1, "found by name")
     cells = row.locator("td").all_inner_texts()
-    head = [text.strip() for text in screen.part("batch-table").locator("th").all_inner_texts()]
-    r_eff = cells[head.index("sersic r eff")]
+    head = screen.part("batch-table").locator("th span").all_inner_texts()
+    r_eff = cells[head.index("sersic_r_eff")]
     value, sigma = (read_number(text) for text in r_eff.split("±"))
     assert 0 < sigma < value
 
