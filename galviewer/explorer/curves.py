@@ -72,6 +72,8 @@ class Curves:
         Sky level as plotted; nan without one.
     range : (float, float)
         Of the brightness axis, bottom to top.
+    reach : float
+        Radius (pixel) up to which there is something to see.
     residual_range : float
         Half the height of the residual strip.
     histogram : ndarray
@@ -90,6 +92,7 @@ class Curves:
     parts: list[tuple[int, np.ndarray]]
     sky: float
     range: tuple[float, float]
+    reach: float
     residual_range: float
     histogram: np.ndarray
     mean: float
@@ -130,6 +133,7 @@ class Curves:
             [(k, show.of(means[k])) for k in light],
             float(show.of(level)),
             show.range(data, error, model),
+            _reach(annuli.radius, scene.data_mean - sky, error),
             show.residual_range(rest[0], rest[1]),
             histogram,
             mean,
@@ -183,7 +187,7 @@ class _Magnitudes:
     def residual_range(self, value: np.ndarray, error: np.ndarray) -> float:
         good = np.abs(value[np.isfinite(value) & (error < 0.2)])
         worst = float(np.percentile(good, 90)) if good.size else 0.1
-        return next((r for r in (0.12, 0.25, 0.6, 1.2) if r > 1.4 * worst), 2.4)
+        return next((r for r in (0.12, 0.24, 0.6, 1.2) if r > 1.4 * worst), 2.4)
 
 
 class _Fluxes:
@@ -209,7 +213,17 @@ class _Fluxes:
     def residual_range(self, value: np.ndarray, error: np.ndarray) -> float:
         good = np.abs(value[np.isfinite(value)])
         worst = float(np.percentile(good, 90)) if good.size else 1.0
-        return next((r for r in (4.0, 8.0, 20.0, 60.0) if r > 1.3 * worst), 200.0)
+        return next((r for r in (3.6, 6.0, 12.0, 24.0, 60.0) if r > 1.3 * worst), 240.0)
+
+
+def _reach(radius: np.ndarray, light: np.ndarray, error: np.ndarray) -> float:
+    """Radius somewhat beyond the outermost annulus of three in a row with light above their errors, pixel."""
+    if radius.size == 0:
+        return 10.0
+    seen = light > 1.5 * error
+    runs = np.flatnonzero(seen[:-2] & seen[1:-1] & seen[2:])
+    outermost = radius[runs[-1] + 2] if runs.size else radius[-1]
+    return float(min(max(1.3 * outermost, 10.0), radius[-1]))
 
 
 def _pulls(scene: Scene) -> tuple[np.ndarray, float, float]:

@@ -238,7 +238,7 @@ class State(param.Parameterized):
 
     @_alone
     def set_value(self, column: str, value: float) -> None:
-        """Move one parameter, inside its bounds; a tied one moves its leader. Not remembered: see `remember`."""
+        """Move one parameter, inside its bounds; a tied one moves its leader. See also `remember`."""
         root, factor, offset = self.model.tie_root(column)
         values = self.values.copy()
         values[root] = (value - offset) / factor if factor else values[root]

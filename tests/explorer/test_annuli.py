@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def test_means_equal_direct_averages(rng):
     radius = geometry.radius(mask.shape)
     bounds = edges(80.0)
     # The innermost annuli, cut by hand; the look-up table rounds edges to an eighth of a pixel at most.
-    for k, (low, high) in enumerate(zip(bounds[:8], bounds[1:9], strict=True)):
+    for k, (low, high) in enumerate(itertools.pairwise(bounds[:9])):
         rounded = np.floor(radius * 8) / 8
         inside = (rounded >= low) & (rounded < high) & ~mask
         if inside.any():

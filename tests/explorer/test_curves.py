@@ -75,6 +75,13 @@ def test_magnitudes_per_square_arcsec_without_the_sky(scene):
     assert curves.range[0] > curves.range[1]  # bright at the top
 
 
+def test_the_axis_ends_where_the_light_does(scene):
+    # 20 exp(-r^2 / 128) falls below the annuli's errors of about 0.015 near 30 pixels.
+    assert 25 < Curves.of(scene, "mag", "linear").reach < 45
+    bare = Scene.of(scene.galaxy, MODEL, VALUES, scene.images * 0 + np.float32(1e3))
+    assert Curves.of(bare, "mag", "linear").reach == pytest.approx(bare.annuli.radius[-1])
+
+
 def test_flux_keeps_the_sky(scene):
     curves = Curves.of(scene, "flux", "linear")
     assert curves.points["y"][-1] == pytest.approx(0.5, abs=0.1)

@@ -51,6 +51,7 @@ export function render({ model, view, el }) {
   }
   const drawMarks = () => marks.replaceChildren(...scaleMarks(model.meta, painter.ranges, first.clientWidth || 300))
   const repaint = () => {
+    first.classList.toggle("light", model.palette === "grey inverted")
     painter.display()
     drawBars()
   }
@@ -81,6 +82,7 @@ export function render({ model, view, el }) {
     if (detail === "z") model.limits = cycle(Object.keys(model.limit_names), model.limits)
   })
   galaxy()
+  repaint()
   return root
 }
 

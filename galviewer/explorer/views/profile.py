@@ -60,6 +60,7 @@ class ProfileView:
         self._psf = [BoxAnnotation(left=None, right=0, fill_alpha=0.07, line_color=None) for _ in range(2)]
         # Tickers stay, their ticks change: a new model in a property makes Bokeh walk through the document.
         self._pixel_ticks, self._arcsec_ticks = FixedTicker(ticks=[]), FixedTicker(ticks=[])
+        self._strip_ticks = FixedTicker(ticks=[])
         self._arcsec = LinearAxis(ticker=self._arcsec_ticks)
         self.figure = self._profile()
         self.strip = self._strip()
@@ -117,7 +118,7 @@ class ProfileView:
         shape.xaxis.axis_label = "semi-major radius  (pixel)"
         for axis in (shape.xaxis[0], shape.xgrid[0], self.figure.xgrid[0]):
             axis.ticker = self._pixel_ticks
-        shape.yaxis.ticker.desired_num_ticks = 3
+        shape.yaxis.ticker = shape.ygrid.ticker = self._strip_ticks
         return shape
 
     def _error_points(self, shape: Any, source: ColumnDataSource) -> list[Any]:
@@ -192,10 +193,12 @@ class ProfileView:
         low, high = curves.range
         self.figure.y_range.update(start=low, end=high)
         self.strip.y_range.update(start=-curves.residual_range, end=curves.residual_range)
+        # Every range is a round number and a fifth.
+        self._strip_ticks.ticks = [float(f"{k * curves.residual_range / 1.2:.3g}") for k in (-1, 0, 1)]
         unit, scale = scene.galaxy, scene.galaxy.pixel_scale
         self.figure.yaxis.axis_label = curves.label(unit)
         self.strip.yaxis.axis_label = curves.residual_label
-        reach = float(scene.annuli.radius[-1]) if len(scene.annuli.radius) else 10.0
+        reach = curves.reach
         inner = 0.0 if state.radius_scale == "linear" else 0.3
         self.histogram.y_range.end = max(0.5, 1.08 * float(curves.histogram.max(initial=0.0)))
         self._x.update(
@@ -236,5 +239,5 @@ class ProfileView:
         if math.isfinite(curves.sky):
             entries.append(["sky", colours.dim, "dashed"])
         if math.isfinite(curves.psf_half_width):
-            entries.append(["half PSF", colours.dim, "block"])
+            entries.append(["½ PSF fwhm", colours.dim, "block"])
         return entries
