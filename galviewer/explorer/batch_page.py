@@ -51,7 +51,7 @@ class BatchPage(Component):
     notice = param.Dict(default={})
 
     _esm = static("shared.js", "batch_page.js")
-    _stylesheets = [static("base.css", "batch_page.css")]  # noqa: RUF012 - Panel's own way
+    _stylesheets = [static("base.css", "batch_page.css")]
 
     def __init__(self, batch: Batch, **params: Any) -> None:
         self._batch = batch

@@ -44,7 +44,7 @@ class ExportMenu(Component):
     note = param.Dict(default={})
 
     _esm = static("shared.js", "export_menu.js")
-    _stylesheets = [static("base.css", "export_menu.css")]  # noqa: RUF012 - Panel's own way
+    _stylesheets = [static("base.css", "export_menu.css")]
 
     def __init__(self, state: State, **params: Any) -> None:
         self._state = state

@@ -132,6 +132,7 @@ def test_results_grow_with_the_parts_and_are_read_once(tmp_path):
         chi2_nu=[1.0, np.nan],
         sersic_n=[4.123456, 1.0],
         sersic_n_err=[0.0123, np.nan],
+        sersic_r_eff_err=[0.1, 0.1],
     )
     results = Results(tmp_path)
     assert results.refresh()

@@ -23,6 +23,12 @@ function pageOf(el) {
   return document.body
 }
 
+/* Words count as shown only where nothing cuts them off. */
+const shown = (node) => {
+  const r = node.getBoundingClientRect()
+  return r.width > 1 && r.height > 1 && node.checkVisibility({ opacityProperty: true, visibilityProperty: true })
+}
+
 const visible = (node) => node.getClientRects().length > 0
 
 /* The plots on screen, drawn side by side as they stand, with their headings. */
@@ -32,12 +38,13 @@ function figure(el) {
   const plots = all.filter((n) => n.dataset?.test?.startsWith("plot-"))
   if (!plots.length) return null
   const rects = plots.map((n) => n.getBoundingClientRect())
-  const heads = all.filter((n) => n.classList.contains("head") || n.classList.contains("bars"))
+  const parts = new Set(plots.map((n) => n.getRootNode()))  // headings of the plots' own panels only
+  const heads = all.filter((n) => parts.has(n.getRootNode()) && (n.classList.contains("head") || n.classList.contains("bars")))
   const boxes = [...rects, ...heads.map((n) => n.getBoundingClientRect())]
   const pad = 14, title = 34
   const left = Math.min(...boxes.map((r) => r.left)) - pad, top = Math.min(...boxes.map((r) => r.top)) - pad - title
   const right = Math.max(...boxes.map((r) => r.right)) + pad, bottom = Math.max(...boxes.map((r) => r.bottom)) + pad
-  const scale = Math.max(2, window.devicePixelRatio)
+  const scale = window.devicePixelRatio  // the canvases have no more pixels than this
   const out = h("canvas", { width: Math.round((right - left) * scale), height: Math.round((bottom - top) * scale) })
   const g = out.getContext("2d")
   const look = getComputedStyle(page)
@@ -59,7 +66,11 @@ function figure(el) {
   g.font = "600 17px system-ui, sans-serif"
   g.textAlign = "left"
   g.textBaseline = "alphabetic"
-  g.fillText([text("name"), text("chi2")].filter(Boolean).join("   "), left + pad, top + pad + 16)
+  g.fillText(text("name"), left + pad, top + pad + 16)
+  g.font = "13px system-ui, sans-serif"
+  g.textAlign = "right"
+  g.fillText(text("chi2nu") && `χ²/ν ${text("chi2nu")}`, right - pad, top + pad + 16)
+  g.textAlign = "left"
   return out
 }
 
@@ -68,20 +79,55 @@ function drawCanvas(g, canvas) {
   if (canvas.width && canvas.height && r.width && r.height) g.drawImage(canvas, r.left, r.top, r.width, r.height)
 }
 
-/* Words of a heading (chosen options of its menus included), each where it stands. */
+/* Words of a heading (chosen options of its menus included), each where it stands, and the legend's signs. */
 function drawTexts(g, head) {
   for (const node of deep(head)) {
-    if (!visible(node) || node.tagName === "BUTTON" || node.closest("button, svg")) continue
-    const own = node.tagName === "SELECT"
-      ? node.selectedOptions[0]?.textContent
-      : [...node.childNodes].filter((c) => c.nodeType === 3).map((c) => c.data).join("").trim()
-    if (!own || node.tagName === "OPTION") continue
-    const style = getComputedStyle(node), r = node.getBoundingClientRect()
-    g.fillStyle = style.color
-    g.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`
-    g.textBaseline = "middle"
-    g.fillText(own, r.left + parseFloat(style.paddingLeft || 0), r.top + r.height / 2)
+    if (!shown(node) || node.tagName === "BUTTON" || node.closest("button, svg")) continue
+    if (node.tagName === "I") drawSign(g, node)
+    if (node.tagName === "SELECT") {
+      const r = node.getBoundingClientRect(), left = r.left + parseFloat(getComputedStyle(node).paddingLeft)
+      drawText(g, node, node.selectedOptions[0]?.textContent ?? "", left, r.top + r.height / 2)
+    } else if (node.tagName !== "OPTION") {
+      for (const text of [...node.childNodes].filter((n) => n.nodeType === Node.TEXT_NODE && n.data.trim())) {
+        const range = document.createRange()
+        range.selectNode(text)
+        const r = range.getBoundingClientRect()
+        drawText(g, node, text.data.trimEnd(), r.left, r.top + r.height / 2)
+      }
+    }
   }
+}
+
+function drawText(g, node, text, x, y) {
+  const style = getComputedStyle(node)
+  g.fillStyle = style.color
+  g.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`
+  g.textBaseline = "middle"
+  g.fillText(text, x, y)
+}
+
+/* A legend's dot, line or box, as its style says. */
+function drawSign(g, node) {
+  const style = getComputedStyle(node), r = node.getBoundingClientRect()
+  const line = parseFloat(style.borderTopWidth) || 0
+  const filled = style.backgroundColor !== "rgba(0, 0, 0, 0)"
+  g.save()
+  g.globalAlpha = Number(style.opacity)
+  g.fillStyle = filled ? style.backgroundColor : style.color
+  g.strokeStyle = style.borderTopColor
+  if (filled) {
+    g.beginPath()
+    g.roundRect(r.left, r.top, r.width, r.height, parseFloat(style.borderTopLeftRadius) >= r.width / 2 ? r.width / 2 : 0)
+    g.fill()
+  } else if (line) {
+    g.lineWidth = line
+    if (style.borderTopStyle === "dashed") g.setLineDash([4, 3])
+    g.beginPath()
+    g.moveTo(r.left, r.top + line / 2)
+    g.lineTo(r.right, r.top + line / 2)
+    g.stroke()
+  }
+  g.restore()
 }
 
 /* Scale bar and compass. */
