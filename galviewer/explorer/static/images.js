@@ -1,4 +1,4 @@
-/* The three image panels: headers with their menus, colour bars, scale bar, compass, and the painter that fills them. */
+/* The three image panels: headers with their menus, colour bars, scale bar, compass, and the painter behind them. */
 export function render({ model, view, el }) {
   const bus = busOf(model.session)
   const document_ = view.model.document
@@ -24,12 +24,15 @@ export function render({ model, view, el }) {
     return button
   }
   const named = (names) => names.map((n) => [n, n])
-  const stretch = menu(named(Object.keys(STRETCH)), model.stretch, choose("stretch"), "Stretch", "stretch")
-  const limits = menu(Object.entries(model.limit_names), model.limits, choose("limits"), "Brightness limits of data and model", "limits")
-  const palette = menu(named(Object.keys(model.palettes).filter((n) => n !== "light" && n !== "dark")), model.palette, choose("palette"), "Colour map", "palette")
-  const mode = menu(Object.entries(model.mode_names), model.residual_mode, choose("residual_mode"), "Residual", "residual-mode")
+  const select = (key, options, label) => menu(options, model[key], choose(key), label, key.replaceAll("_", "-"))
+  const sequential = Object.keys(model.palettes).filter((name) => name !== "light" && name !== "dark")
+  const stretch = select("stretch", named(Object.keys(STRETCH)), "Stretch")
+  const limits = select("limits", Object.entries(model.limit_names), "Brightness limits of data and model")
+  const palette = select("palette", named(sequential), "Colour map")
+  const mode = select("residual_mode", Object.entries(model.mode_names), "Residual")
   mode.className = "title"
-  const half = menu([2, 3, 5, 10, 20].map((n) => [n, `± ${n}`]), String(model.residual_limit), choose("residual_limit"), "Residual range (sigma, or tenths)", "residual-limit")
+  const widths = [2, 3, 5, 10, 20].map((n) => [n, `± ${n}`])
+  const half = select("residual_limit", widths, "Residual range: sigma, noise widths, or tenths")
   const bars = [colourBar("wide"), colourBar("")]
   const marks = svg("svg", { class: "marks" })
   const first = plot("data")
@@ -37,8 +40,12 @@ export function render({ model, view, el }) {
   const root = h("div.frame.panel", {},
     h("div.head", {}, h("b", {}, "Data"), stretch, limits),
     h("div.head", {}, h("b", {}, "Model"), palette,
-      toggle("show_ellipses", "ellipse", "Component ellipses at half light (or half fwhm)"), toggle("show_mask", "mask", "Masked pixels (m)"),
-      h("button.iconbutton", { type: "button", title: "Whole stamp (double click)", "aria-label": "Whole stamp", "data-test": "home", onclick: home }, icon("home"))),
+      toggle("show_ellipses", "ellipse", "Component ellipses at half light (or half fwhm)"),
+      toggle("show_mask", "mask", "Masked pixels (m)"),
+      h("button.iconbutton", {
+        type: "button", title: "Whole stamp (double click)", "aria-label": "Whole stamp", "data-test": "home",
+        onclick: home,
+      }, icon("home"))),
     h("div.head", {}, mode, half),
     first, plot("model"), plot("residual"), bars[0].el, bars[1].el)
 
@@ -56,7 +63,8 @@ export function render({ model, view, el }) {
     drawBars()
   }
   for (const key of ["stretch", "limits", "palette", "residual_mode", "residual_limit", "dark"]) model.on(key, repaint)
-  for (const [key, select] of [["stretch", stretch], ["limits", limits], ["palette", palette], ["residual_mode", mode]]) model.on(key, () => { select.value = model[key] })
+  const menus = { stretch, limits, palette, residual_mode: mode, residual_limit: half }
+  for (const [key, list] of Object.entries(menus)) model.on(key, () => { list.value = String(model[key]) })
   const galaxy = () => {
     painter.galaxy()
     drawBars()
@@ -71,8 +79,9 @@ export function render({ model, view, el }) {
   new ResizeObserver(drawMarks).observe(first)
   for (const name of ["data", "model", "residual"]) {
     const figure = document_.get_model_by_name(`gv-figure-${name}-${model.session}`)
-    figure.on_event("mousemove", (event) => bus.dispatchEvent(new CustomEvent("cursor", { detail: painter.read(event.x, event.y) })))
-    figure.on_event("mouseleave", () => bus.dispatchEvent(new CustomEvent("cursor", { detail: null })))
+    const point = (detail) => bus.dispatchEvent(new CustomEvent("cursor", { detail }))
+    figure.on_event("mousemove", (event) => point(painter.read(event.x, event.y)))
+    figure.on_event("mouseleave", () => point(null))
   }
   bus.addEventListener("key", ({ detail }) => {
     const cycle = (names, now) => names[(names.indexOf(now) + 1) % names.length]
@@ -135,7 +144,9 @@ function scaleMarks(meta, [xRange], side) {
   const y = side - 12
   const label = brief(length, 2).replace(/\.0+$/, "") + (meta.pixel_scale ? "″" : " px")
   const bar = svg("g", {})
-  bar.append(svg("line", { x1: 12, x2: 12 + width, y1: y, y2: y }), svg("text", { x: 12 + width / 2, y: y - 6, "text-anchor": "middle" }, label))
+  bar.append(
+    svg("line", { x1: 12, x2: 12 + width, y1: y, y2: y }),
+    svg("text", { x: 12 + width / 2, y: y - 6, "text-anchor": "middle" }, label))
   const out = [bar]
   if (meta.compass) {
     const rose = svg("g", {})

@@ -27,7 +27,9 @@ class Painter {
   /* A figure's source for an array of the galaxy's shape; the array is written in place afterwards. */
   _fill(source, array) {
     const [height, width] = array.shape
-    source.setv({ data: { image: [array], x: [-0.5], y: [-0.5], dw: [width], dh: [height] } }, { sync: false, check_eq: false })
+    // The array is the same object with other contents: a comparison with the old data would drop the change.
+    const data = { image: [array], x: [-0.5], y: [-0.5], dw: [width], dh: [height] }
+    source.setv({ data }, { sync: false, check_eq: false })
   }
 
   galaxy() {
@@ -35,7 +37,9 @@ class Painter {
     const image = this.pixels.data.image[0]
     this.shape = image.shape
     this.buffers = {}
-    for (const key of ["data", "model", "residual"]) this.buffers[key] = new image.constructor(image.length, image.shape)
+    for (const key of ["data", "model", "residual"]) {
+      this.buffers[key] = new image.constructor(image.length, image.shape)
+    }
     this._fill(this.shown.mask, this.pixels.data.mask[0])
     this.display()
   }
@@ -47,7 +51,7 @@ class Painter {
     ;[this.low, this.high] = meta.limits[limits] ?? meta.limits["99.5"]
     this.map = STRETCH[stretch].map
     this.mode = residual_mode
-    this.half = residual_mode === "relative" ? residual_limit / 10 : residual_limit * (residual_mode === "difference" ? meta.noise : 1)
+    this.half = residual_limit * { sigma: 1, difference: meta.noise, relative: 0.1 }[residual_mode]
     this.mappers.light.setv({ palette: palettes[palette] }, { sync: false })
     this.mappers.residual.setv({ palette: palettes[dark ? "dark" : "light"] }, { sync: false })
     this._stretch(this.pixels.data.image[0], this.buffers.data)

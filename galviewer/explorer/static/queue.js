@@ -1,10 +1,15 @@
 /* The queue: all galaxies by name, only the visible rows exist in the page, so ten thousand are as quick as ten. */
 export function render({ model, el }) {
   const ROW = 30
-  const search = h("input", { type: "search", placeholder: "Search names", "aria-label": "Search names", "data-test": "search", oninput: () => filter() })
+  const search = h("input", {
+    type: "search", placeholder: "Search names", "aria-label": "Search names", "data-test": "search",
+    oninput: () => filter(),
+  })
   const counted = h("span")
   const fitted = h("span")
-  const list = h("div.list.scroll", { role: "listbox", "aria-label": "Galaxies", tabIndex: 0, "data-test": "queue" })
+  const list = h("div.list.scroll", {
+    role: "listbox", "aria-label": "Galaxies", tabIndex: 0, "data-test": "queue",
+  })
   const space = h("div")
   const empty = h("div.empty")
   list.append(space, empty)
@@ -17,7 +22,8 @@ export function render({ model, el }) {
     const wanted = search.value.trim().toLowerCase()
     shown = model.rows.map((_, i) => i).filter((i) => !wanted || model.rows[i][0].toLowerCase().includes(wanted))
     space.style.height = `${shown.length * ROW}px`
-    counted.textContent = wanted ? `${pretty(shown.length, 0)} of ${pretty(model.rows.length, 0)}` : `${pretty(model.rows.length, 0)} galaxies`
+    const all = pretty(model.rows.length, 0)
+    counted.textContent = wanted ? `${pretty(shown.length, 0)} of ${all}` : `${all} galaxies`
     const done = model.rows.filter((row) => row[2] !== "new").length
     fitted.textContent = done ? `${pretty(done, 0)} fitted` : ""
     empty.textContent = shown.length ? "" : (model.rows.length ? "No name matches." : "No galaxies here.")
@@ -30,9 +36,11 @@ export function render({ model, el }) {
     for (let k = first; k < last; k++) {
       const [name, chi2, status] = model.rows[shown[k]]
       rows.push(h("button.row", {
-        type: "button", role: "option", tabIndex: -1, style: `top:${k * ROW}px`, "data-test": "row", "data-name": name, title: `${name}: ${words[status]}`,
-        "aria-selected": String(name === model.current), onclick: () => model.send_msg({ type: "select", name }),
-      }, h(`span.dot.${status}`), h("span.text", {}, name), h("span.num.small.dim", { title: "reduced chi-square" }, chi2 === null ? "" : brief(chi2, 3))))
+        type: "button", role: "option", tabIndex: -1, style: `top:${k * ROW}px`, "data-test": "row",
+        "data-name": name, title: `${name}: ${words[status]}`, "aria-selected": String(name === model.current),
+        onclick: () => model.send_msg({ type: "select", name }),
+      }, h(`span.dot.${status}`), h("span.text", {}, name),
+      h("span.num.small.dim", { title: "reduced chi-square" }, chi2 === null ? "" : brief(chi2, 3))))
     }
     space.replaceChildren(...rows)
   }

@@ -17,14 +17,16 @@ function h(spec, attributes = {}, ...children) {
     else if (key in el && !key.includes("-") && key !== "list") el[key] = value
     else el.setAttribute(key, value === true ? "" : value)
   }
-  for (const child of children.flat()) if (child !== null && child !== undefined && child !== false) el.append(child)
+  for (const child of children.flat()) {
+    if (child !== null && child !== undefined && child !== false) el.append(child)
+  }
   return el
 }
 
 const ICONS = {
   lock: "M5 7V5a3 3 0 0 1 6 0v2M4 7h8v6H4z",
   unlock: "M5 7V5a3 3 0 0 1 5.8-1M4 7h8v6H4z",
-  link: "M6.5 9.5l3-3M7 4.5l1.2-1.2a2.6 2.6 0 0 1 3.7 3.7L10.6 8.300M9 11.500l-1.200 1.200a2.600 2.600 0 0 1-3.700-3.700L5.400 7.700",
+  link: "M6.5 9.5l3-3M7 4.5l1.2-1.2a2.6 2.6 0 0 1 3.7 3.7L10.6 8.3M9 11.5l-1.2 1.2a2.6 2.6 0 0 1-3.7-3.7L5.4 7.7",
   dots: "M3.500 8h.01M8 8h.01M12.500 8h.01",
   copy: "M6 6h7v7H6zM10 6V3H3v7h3",
   close: "M4 4l8 8M12 4l-8 8",
@@ -86,8 +88,8 @@ function segmented(options, current, choose, label, test) {
   const group = h("div.segmented", { role: "radiogroup", "aria-label": label })
   for (const [value, text, title] of options) {
     group.append(h("button", {
-      type: "button", role: "radio", title: title ?? "", "data-value": value, "data-test": test ? `${test}-${value}` : null,
-      "aria-checked": String(value === current), onclick: () => choose(value),
+      type: "button", role: "radio", title: title ?? "", "data-value": value,
+      "data-test": test ? `${test}-${value}` : null, "aria-checked": String(value === current), onclick: () => choose(value),
     }, text))
   }
   group.select = (value) => {
@@ -97,7 +99,11 @@ function segmented(options, current, choose, label, test) {
 }
 
 function menu(options, current, choose, label, test) {
-  const select = h("select", { "aria-label": label, title: label, "data-test": test, onchange: () => choose(select.value) })
-  for (const [value, text] of options) select.append(h("option", { value, selected: String(value) === String(current) }, text))
+  const select = h("select", {
+    "aria-label": label, title: label, "data-test": test, onchange: () => choose(select.value),
+  })
+  for (const [value, text] of options) {
+    select.append(h("option", { value, selected: String(value) === String(current) }, text))
+  }
   return select
 }

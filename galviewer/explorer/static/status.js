@@ -21,9 +21,12 @@ export function render({ model }) {
     read.style.display = at ? "" : "none"
     if (!at) return
     read.replaceChildren(...[
-      item("x", pad(at.x.toFixed(1), 6)), item("y", pad(at.y.toFixed(1), 6)), at.sky && item("RA Dec", sexagesimal(at.sky)),
-      item("data", pad(brief(at.data), 9)), item("model", pad(brief(at.model), 9)), item("residual/σ", pad(pretty(at.pull, 2), 7)),
-      item("σ", brief(at.sigma, 3)), at.masked ? item("", "masked", "masked") : null].filter(Boolean))
+      item("x", pad(at.x.toFixed(1), 6)), item("y", pad(at.y.toFixed(1), 6)),
+      at.sky && item("RA Dec", sexagesimal(at.sky)),
+      item("data", pad(brief(at.data), 9)), item("model", pad(brief(at.model), 9)),
+      item("residual/σ", pad(pretty(at.pull, 2), 7)), item("σ", brief(at.sigma, 3)),
+      at.masked && item("", "masked", "masked"),
+    ].filter(Boolean))
     info.style.marginLeft = "auto"
   }
   const tell = () => {

@@ -32,7 +32,7 @@ class CardList(Component):
     busy = param.String("")
     undo_depth = param.Integer(0)
 
-    _esm = static("shared.js", "cards.js")
+    _esm = static("shared.js", "parameter.js", "cards.js")
     _stylesheets = [static("base.css", "cards.css")]
 
 
