@@ -23,19 +23,21 @@ def _b_over_n_series(dtype, device) -> Tensor:
     """Chebyshev coefficients of b_n / n in ln n, from Newton's solution of gammainc(2n, b) = 1/2."""
     import torch
 
-    k = torch.arange(_ORDER, dtype=torch.float64)
-    nodes = torch.cos(math.pi * (k + 0.5) / _ORDER)
-    n = (0.5 * (_LOG_N[1] - _LOG_N[0]) * (nodes + 1.0) + _LOG_N[0]).exp()
-    low, high = torch.full_like(n, 1e-12), 2.0 * n + 1.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        below = torch.special.gammainc(2.0 * n, middle) < 0.5
-        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-    b = 0.5 * (low + high)
-    basis = torch.cos(k[:, None] * torch.acos(nodes)[None, :])
-    coefficients = basis @ (b / n) * (2.0 / _ORDER)
-    coefficients[0] *= 0.5
-    return coefficients.to(dtype=dtype, device=device)
+    # Kept for the process: made in inference mode, it would be of no use to a later gradient.
+    with torch.inference_mode(False):
+        k = torch.arange(_ORDER, dtype=torch.float64)
+        nodes = torch.cos(math.pi * (k + 0.5) / _ORDER)
+        n = (0.5 * (_LOG_N[1] - _LOG_N[0]) * (nodes + 1.0) + _LOG_N[0]).exp()
+        low, high = torch.full_like(n, 1e-12), 2.0 * n + 1.0
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            below = torch.special.gammainc(2.0 * n, middle) < 0.5
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        b = 0.5 * (low + high)
+        basis = torch.cos(k[:, None] * torch.acos(nodes)[None, :])
+        coefficients = basis @ (b / n) * (2.0 / _ORDER)
+        coefficients[0] *= 0.5
+        return coefficients.to(dtype=dtype, device=device)
 
 
 def sersic_b(n: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -96,3 +98,16 @@ def test_declared_parameters_have_unit_meaning_and_order():
             assert parameter.meaning
             assert parameter.lower < parameter.upper
             assert parameter.lower <= parameter.default <= parameter.upper
+
+
+def test_gradients_after_use_in_inference_mode():
+    code = (
+        "import torch\n"
+        "from galviewer.profiles.sersic import sersic_b\n"
+        "with torch.inference_mode():\n"
+        "    sersic_b(torch.tensor([4.0]))\n"
+        "n = torch.tensor([4.0], dtype=torch.float64, requires_grad=True)\n"
+        "sersic_b(n).sum().backward()\n"
+        "assert abs(float(n.grad) - 2.0) < 0.01\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
