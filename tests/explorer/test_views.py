@@ -51,6 +51,7 @@ def test_nothing_is_rebuilt_while_a_slider_moves(explorer, sent):
     images, profile = explorer._parts["images"], explorer._parts["profile"]
     models = set(explorer.document.models)
     cards = explorer._parts["cards"].view.components
+    axis = (profile.figure.y_range.start, profile.figure.y_range.end)
     before = images.rendered.data["model"][0]
     _say(explorer, "cards", type="set", column="sersic_r_eff", value=6.0, number=7)
     after = images.rendered.data["model"][0]
@@ -60,10 +61,12 @@ def test_nothing_is_rebuilt_while_a_slider_moves(explorer, sent):
     assert len(profile.total.data["r"]) == len(explorer.state.scene.annuli.radius)
     assert set(explorer.document.models) == models
     assert explorer._parts["cards"].view.components is cards
+    _say(explorer, "cards", type="set", column="sersic_mag", value=explorer.parameters[2] - 2, number=8)
+    assert (profile.figure.y_range.start, profile.figure.y_range.end) == axis
     assert {"answer": 7} in sent
     values = next(m["values"] for m in sent if "values" in m)
     assert next(v for v in values if v[0] == "sersic_r_eff")[1] == 6.0
-    assert len(explorer.state.timings) == 1
+    assert len(explorer.state.timings) == 2
 
 
 def test_every_message_is_answered_even_if_it_is_nonsense(explorer, sent):
