@@ -64,6 +64,12 @@ class FineGrids:
 @functools.lru_cache(maxsize=32)
 def fine_grids(settings: RenderSettings, dtype: torch.dtype, device: torch.device) -> FineGrids:
     """The fine grids for these settings, on that device."""
+    # Kept for the process: made in inference mode, they would be of no use to a later gradient.
+    with torch.inference_mode(False):
+        return _build_grids(settings, dtype, device)
+
+
+def _build_grids(settings: RenderSettings, dtype: torch.dtype, device: torch.device) -> FineGrids:
     offsets, weights, projections = [], [], []
     nodes = _node_positions(settings.core_radius)
     for level in range(settings.core_levels):
@@ -97,7 +103,8 @@ def core_window(r2: Tensor, radius: float | Tensor, inner: float) -> Tensor:
     inner : float
         Fraction of `radius`.
     """
-    t = (r2.sqrt() * (1.0 / radius)).sub_(inner).mul_(1.0 / (1.0 - inner)).clamp_(0.0, 1.0)
+    # Held above 0, where a square root has no derivative.
+    t = (r2.clamp_min(1e-20).sqrt() * (1.0 / radius)).sub_(inner).mul_(1.0 / (1.0 - inner)).clamp_(0.0, 1.0)
     squared = t * t
     return 1.0 - squared * squared * (35.0 + t * (-84.0 + t * (70.0 - 20.0 * t)))
 

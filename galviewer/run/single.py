@@ -192,7 +192,7 @@ def _problem(galaxies: list[Galaxy], model: Model, settings: FitSettings, device
 
     batch = survey.collate(galaxies, settings.dtype, device)
     psf = batch.psf
-    if psf is not None and all(g.psf is galaxies[0].psf for g in galaxies):
+    if psf is not None and all(_same(g.psf, galaxies[0].psf) for g in galaxies):
         psf = psf[:1]
     return Problem.of(
         model,
@@ -205,6 +205,11 @@ def _problem(galaxies: list[Galaxy], model: Model, settings: FitSettings, device
         batch.psf_oversample,
         settings.render,
     )
+
+
+def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    """Whether two PSF stamps are one and the same."""
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
 
 
 def _starts(galaxy: Galaxy, model: Model, given: np.ndarray | None) -> tuple[np.ndarray, int]:

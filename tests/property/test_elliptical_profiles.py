@@ -7,7 +7,7 @@ import torch
 
 from galviewer import profiles
 from galviewer.model import Component, Model
-from galviewer.render import Renderer
+from galviewer.render import Renderer, RenderSettings
 
 ELLIPTICAL = [name for name in profiles.names() if profiles.get(name).kind == "elliptical"]
 SIDE = 81
@@ -171,3 +171,24 @@ def test_sersic_limits_are_gaussian_and_exponential():
     torch.testing.assert_close(
         _renderer("sersic", True).image(_values("sersic", n=1.0)), disk, rtol=1e-8, atol=1e-13
     )
+
+
+@pytest.mark.parametrize("psf", [False, True], ids=["pixels", "psf"])
+def test_gradients_flow_after_a_fit_in_inference_mode(psf):
+    """What is kept between calls must not be spoilt by having been made in inference mode."""
+    settings = RenderSettings(core_radius=5.0 + psf)
+    renderer = Renderer(
+        Model((Component("galaxy", "sersic"),)),
+        (41, 41),
+        _psf() if psf else None,
+        settings=settings,
+        dtype=torch.float64,
+    )
+    values = _values("sersic", x=20.0, y=20.0)
+    with torch.inference_mode():
+        renderer.image(values)
+    leaf = values.clone().requires_grad_()
+    renderer.image(leaf)[0, 22, 20].backward()
+    _, expected = renderer.jacobian(values)
+    free = list(renderer.model.free)
+    torch.testing.assert_close(leaf.grad[0, free], expected[0, :, 22, 20], rtol=1e-3, atol=1e-6)
