@@ -217,3 +217,12 @@ def test_copied_python_reproduces_the_values(explorer):
 def test_static_files_are_there():
     assert "function busOf" in static("shared.js")
     assert "--gv-accent" in static("page.css")
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.7", ""])
+def test_listening_beyond_this_machine_needs_a_password(tmp_path, address):
+    from galviewer.errors import SettingsError
+    from galviewer.explorer import serve
+
+    with pytest.raises(SettingsError, match="password"):
+        serve(tmp_path, address=address, open_browser=False)
