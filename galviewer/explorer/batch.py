@@ -5,6 +5,7 @@ No widgets: `batch_page` draws it, tests drive it.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ class Batch:
         self.results: Results | None = None
         self.preflight: Preflight | None = None
         self._adopt(Path(self.form["out"]))
+        self.count()
 
     # ---- form ----------------------------------------------------------------------------------
 
@@ -55,10 +57,12 @@ class Batch:
         A run directory that exists already is opened at once: what it holds is shown, and a process
         at work on it is watched.
         """
-        before = self.form["out"]
+        before = dict(self.form)
         self.form.update({key: str(values[key]) for key in FIELDS if key in values})
-        if self.form["out"] != before and not self.live:
+        if self.form["out"] != before["out"] and not self.live:
             self._adopt(Path(self.form["out"]).expanduser())
+        if self.form["folder"] != before["folder"]:
+            self.count()
 
     def request(self) -> JobRequest:
         """The form as a request.
@@ -125,17 +129,25 @@ class Batch:
     # ---- actions -------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Begin to look through the folder.
+        """Begin to read every galaxy of the folder.
 
         Raises
         ------
         SettingsError
             If a value of the form makes no sense.
         """
-        settings = self.survey_settings()
+        self._look_through(self.survey_settings(), reads=True)
+
+    def count(self) -> None:
+        """Begin to count the galaxies of the folder; not without one, nor while a number is wrong."""
+        if self.form["folder"]:
+            with contextlib.suppress(SettingsError):
+                self._look_through(self.survey_settings(), reads=False)
+
+    def _look_through(self, settings: SurveySettings, reads: bool) -> None:
         if self.preflight:
             self.preflight.stop()
-        self.preflight = Preflight(str(Path(self.form["folder"]).expanduser()), settings).start()
+        self.preflight = Preflight(str(Path(self.form["folder"]).expanduser()), settings, reads).start()
 
     def start(self) -> None:
         """Start the run of the form; in a directory that holds one already, go on with it.

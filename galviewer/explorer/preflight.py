@@ -32,7 +32,9 @@ class Findings:
     problems : tuple of (severity, sentence)
         The first `KEPT`, errors first.
     done : bool
-        Whether all have been read.
+        Whether it has come to its end.
+    reads : bool
+        Whether galaxies are read at all, or only counted.
     """
 
     found: int = 0
@@ -43,6 +45,7 @@ class Findings:
     notes: int = 0
     problems: tuple[tuple[str, str], ...] = ()
     done: bool = False
+    reads: bool = True
 
 
 class Preflight:
@@ -54,10 +57,12 @@ class Preflight:
         Folder of FITS files.
     settings : SurveySettings
         How to read it.
+    reads : bool
+        False only counts them, which is quick: no pixels are read.
     """
 
-    def __init__(self, folder: str, settings: SurveySettings) -> None:
-        self._folder, self._settings = folder, settings
+    def __init__(self, folder: str, settings: SurveySettings, reads: bool = True) -> None:
+        self._folder, self._settings, self._reads = folder, settings, reads
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._looked_at = time.monotonic()
@@ -95,6 +100,7 @@ class Preflight:
             notes=counts["note"],
             problems=tuple(problems[:KEPT]),
             done=done,
+            reads=self._reads,
         )
 
     def _work(self) -> None:
@@ -105,6 +111,9 @@ class Preflight:
             found = survey.scan(self._folder, self._settings)
             with self._lock:
                 self._counts["found"] = len(found.entries)
+            if not self._reads:
+                self._note(False, False, list(found.problems))
+                return
             for entry, galaxy, problems in survey.check(self._folder, self._settings):
                 self._note(bool(entry.paths), galaxy is not None, problems)
                 if self._stop.is_set() or time.monotonic() - self._looked_at > PATIENCE:

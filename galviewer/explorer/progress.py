@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,7 @@ class Tally:
         self._ended = 0.0
         self._total = 0
         self._outcome: dict[str, int] = {}  # a galaxy lost with a killed batch is fitted again, counted once
+        self._counts: Counter[int] = Counter()
         self._reasons: dict[str, str] = {}
         self._times: list[float] = []
         self._parts = 0
@@ -123,22 +126,27 @@ class Tally:
             self.phase, self.started, self._times = "running", when, []
             self._total = int(event.get("total") or self._total)
         elif kind == "galaxy":
-            self._outcome[str(event.get("name"))] = int(event.get("flags") or 0)
+            self._note(str(event.get("name")), int(event.get("flags") or 0))
             self._times.append(when)
         elif kind == "skip":
             name = str(event.get("name"))
-            self._outcome[name] = int(event.get("flags") or 0) | int(flags.Flag.SKIPPED)
+            self._note(name, int(event.get("flags") or 0) | int(flags.Flag.SKIPPED))
             self._reasons[name] = str(event.get("reason") or event.get("message") or "")
         elif kind == "part":
             self._parts += 1
         elif kind in ("cancel", "end"):
             self.phase, self._ended = ("cancelled" if kind == "cancel" else "finished"), when
 
+    def _note(self, name: str, bits: int) -> None:
+        """A galaxy's outcome; a later one replaces it."""
+        if name in self._outcome:
+            self._counts[self._outcome[name]] -= 1
+        self._outcome[name] = bits
+        self._counts[bits] += 1
+
     def progress(self, phase: str, memory: float = 0.0, message: str = "") -> Progress:
         """The counts as a `Progress` of the given phase."""
-        counts: dict[int, int] = {}
-        for bits in self._outcome.values():
-            counts[bits] = counts.get(bits, 0) + 1
+        counts = {bits: number for bits, number in self._counts.items() if number}
         skipped = sum(number for bits, number in counts.items() if bits & flags.Flag.SKIPPED)
         failures = flags.FAILURES & ~flags.Flag.SKIPPED
         done = len(self._outcome)
@@ -165,6 +173,5 @@ class Tally:
     def _rate(self, now: float) -> float:
         """Galaxies per second over the last minute, or since the start if that is shorter."""
         since = max(self.started, now - RATE_WINDOW)
-        self._times = self._times[-200_000:]
-        recent = sum(when >= since for when in self._times)
+        recent = len(self._times) - bisect_left(self._times, since)  # events are written in order of time
         return recent / max(now - since, 1e-3) if recent else 0.0

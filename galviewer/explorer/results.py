@@ -57,6 +57,7 @@ class Results:
         self._parts: dict[tuple[str, int, int], pa.Table] = {}
         self._table: pa.Table | None = None
         self._columns: tuple[str, ...] = ()
+        self._page: tuple[Any, Page] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -90,6 +91,7 @@ class Results:
         tables = list(parts.values())
         self._table = pa.concat_tables(tables, promote_options="default") if tables else None
         self._columns = _shown(self._table) if self._table is not None else ()
+        self._page = None
         return True
 
     def page(
@@ -112,6 +114,13 @@ class Results:
         search : str
             Text the name must contain, whatever its case.
         """
+        asked = (offset, limit, sort, descending, flag, search)
+        if self._page is None or self._page[0] != asked:  # the page on screen asks for itself all the time
+            self._page = (asked, self._slice(*asked))
+        return self._page[1]
+
+    def _slice(self, offset: int, limit: int, sort: str, descending: bool, flag: str, search: str) -> Page:
+        """See `page`."""
         columns = self.columns
         if self._table is None or not columns:
             return Page()

@@ -115,6 +115,14 @@ def test_look_through_the_bad_folder_tells_every_problem(sample_folder):
     assert kinds == sorted(kinds, key=["error", "repaired", "note"].index)
 
 
+def test_counting_reads_no_pixels(sample_folder, monkeypatch):
+    monkeypatch.setattr("galviewer.survey.check", None)
+    preflight = Preflight(str(sample_folder), SurveySettings(), reads=False).start()
+    assert preflight.wait(10)
+    findings = preflight.findings()
+    assert (findings.found, findings.read, findings.done, findings.reads) == (24, 0, True, False)
+
+
 def test_look_through_nothing_says_so():
     preflight = Preflight("/nowhere/at/all", SurveySettings()).start()
     assert preflight.wait(10)

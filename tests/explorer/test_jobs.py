@@ -110,20 +110,25 @@ def test_another_page_sees_the_same_run_and_can_cancel_it(stand_in, tmp_path):
     assert other.progress().phase == "cancelled"
 
 
-def test_process_survives_the_server_that_started_it(stand_in, tmp_path):
-    stand_in(60, 0.02)
+def test_run_survives_the_end_of_the_server_and_of_its_terminal(stand_in, tmp_path):
+    stand_in(60, 0.05)
     script = f"""
-import sys
+import sys, time
 from galviewer.explorer import jobs
-command = [sys.executable, {str(tmp_path / "stand_in.py")!r}, {str(tmp_path / "run")!r}, "60", "0.02"]
+command = [sys.executable, {str(tmp_path / "stand_in.py")!r}, {str(tmp_path / "run")!r}, "60", "0.05"]
 jobs.JobRequest.command = lambda self: command
 jobs.Job(jobs.Path({str(tmp_path / "run")!r})).start(
     jobs.JobRequest(folder={str(tmp_path)!r}, model="sersic", out={str(tmp_path / "run")!r}))
+time.sleep(60)
 """
-    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=30)
-    job = jobs.attach(tmp_path / "run")
+    server = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    job = jobs.Job(tmp_path / "run")
+    until(job, lambda p: p.done >= 1)
+    os.killpg(server.pid, signal.SIGKILL)  # as a terminal that is closed: the whole group
+    server.wait(20)
     assert job.running
     assert job.wait(20)
+    assert job.progress().phase == "finished"
     assert job.progress().done == 60
 
 

@@ -86,10 +86,13 @@ function buildCheck(model) {
     const c = model.check
     box.hidden = !("found" in c)
     if (box.hidden) return
+    if (!c.reads) {
+      title.textContent = c.done ? `${count(c.found)} galaxies found; Check folder reads every file` : "looking …"
+    }
     const reading = c.done ? "" : ` · reading ${count(c.read)} of ${count(c.found)}`
-    title.textContent = `${count(c.found)} galaxies, ${count(c.usable)} usable${c.done ? "" : " so far"}`
+    if (c.reads) title.textContent = `${count(c.found)} galaxies, ${count(c.usable)} usable${c.done ? "" : " so far"}`
       + ` · ${count(c.errors)} errors, ${count(c.repaired)} repaired, ${count(c.notes)} notes${reading}`
-    title.dataset.done = c.done
+    title.dataset.done = c.done && c.reads
     list.replaceChildren(...c.problems.map(([kind, sentence]) => h("li", { "data-kind": kind }, sentence)))
   }
   model.on("check", update)
