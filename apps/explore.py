@@ -3,5 +3,7 @@
 import sys
 
 from galviewer.explorer import explore
+from galviewer.explorer.server import leave_a_core
 
+leave_a_core()
 explore(*sys.argv[1:3] or ["."]).servable()

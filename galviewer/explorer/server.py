@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +65,7 @@ def serve(
             "a password",
             "give one, or use an ssh tunnel to 127.0.0.1",
         )
+    leave_a_core()
     opened = open_source(source, folder=folder, settings=survey_settings)
 
     def page() -> Any:
@@ -92,6 +95,20 @@ def serve(
         pass
     finally:
         server.stop()
+
+
+def leave_a_core() -> None:
+    """Keep one core free for the browser and the server: called where a whole process serves the explorer.
+
+    Torch's threads wait for each other by spinning, so one of them on a busy core holds up every slider move.
+    The user's own ``OMP_NUM_THREADS`` wins.
+    """
+    threads = max(1, min(4, (os.cpu_count() or 1) - 1))
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
 
 
 def _secret() -> str:
