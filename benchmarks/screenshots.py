@@ -28,7 +28,7 @@ CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-net
 
 
 @contextlib.contextmanager
-def served(source: Path, *options: str) -> Iterator[str]:
+def served(source: Path, cwd: Path | None = None) -> Iterator[str]:
     """`galviewer explore SOURCE` on a free port; yields its address."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -36,7 +36,7 @@ def served(source: Path, *options: str) -> Iterator[str]:
     command = [sys.executable, "-m", "galviewer", "explore", str(source), f"--port={port}", "--no-browser"]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     process = subprocess.Popen(
-        [*command, *options], env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.DEVNULL
+        command, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.DEVNULL, cwd=cwd
     )
     url = f"http://127.0.0.1:{port}/"
     try:
@@ -86,14 +86,27 @@ def fit_page(page: Any, url: str, galaxy: str, template: str, out: Path, light: 
     page.screenshot(path=out)
 
 
-def batch_page(page: Any, url: str, run: Path, out: Path) -> None:
+def survey_folder(folder: Path) -> Path:
+    """The sample galaxies with some of the broken ones among them."""
+    survey = folder / "my_survey"
+    shutil.copytree(
+        ROOT / "sample_data", survey, ignore=shutil.ignore_patterns("bad", "*.py", "*.md", "*.csv")
+    )
+    for name in ("all_masked", "inf_pixels", "missing_sigma", "missing_image", "not_fits"):
+        for path in (ROOT / "sample_data" / "bad").glob(f"{name}_*"):
+            shutil.copy(path, survey)
+    return survey
+
+
+def batch_page(page: Any, url: str, out: Path) -> None:
     """A run of the sample galaxies, finished, with its table."""
     page.goto(url)
     part(page, "tab-batch").wait_for()
     part(page, "tab-batch").click()
     part(page, "batch-model").select_option("sersic+sky")
-    part(page, "batch-out").fill(str(run))
-    part(page, "batch-out").press("Tab")
+    for field, text in (("folder", "my_survey"), ("out", "my_run")):
+        part(page, f"batch-{field}").fill(text)
+        part(page, f"batch-{field}").press("Tab")
     part(page, "batch-check").click()
     page.locator('[data-test="batch-check-counts"][data-done="true"]').wait_for()
     part(page, "batch-start").click()
@@ -127,12 +140,15 @@ def main() -> None:
             "explorer_light.png": lambda url, out: fit_page(
                 page, url, arguments.galaxy, arguments.template, out, light=True
             ),
-            "batch.png": lambda url, out: batch_page(page, url, Path(folder) / "sample_run", out),
+            "batch.png": lambda url, out: batch_page(page, url, out),
         }
         for name, take in pictures.items():
             if arguments.only in name:
-                source = ROOT / "sample_data" if name == "batch.png" else arguments.folder
-                with served(source) as url:
+                if name == "batch.png":
+                    source, cwd = survey_folder(Path(folder)), Path(folder)
+                else:
+                    source, cwd = arguments.folder.resolve(), None
+                with served(source, cwd) as url:
                     take(url, arguments.out / name)
         browser.close()
 

@@ -124,7 +124,7 @@ function buildProgress(model, send, view, look) {
     const p = model.progress
     phase.textContent = p.phase || "new"
     phase.dataset.phase = p.phase || "new"
-    where.textContent = p.directory || ""
+    where.textContent = (p.directory || "").split("/").pop()
     out.title = p.directory || ""
     bar.style.width = p.total ? `${(100 * p.done) / p.total}%` : "0"
     numbers.count.textContent = p.total ? `${count(p.done)} / ${count(p.total)}` : "–"
