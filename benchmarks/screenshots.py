@@ -92,7 +92,7 @@ def survey_folder(folder: Path) -> Path:
     shutil.copytree(
         ROOT / "sample_data", survey, ignore=shutil.ignore_patterns("bad", "*.py", "*.md", "*.csv")
     )
-    for name in ("all_masked", "inf_pixels", "missing_sigma", "missing_image", "not_fits"):
+    for name in ("inf_pixels", "missing_sigma", "missing_image", "not_fits"):
         for path in (ROOT / "sample_data" / "bad").glob(f"{name}_*"):
             shutil.copy(path, survey)
     return survey
