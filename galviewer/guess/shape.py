@@ -64,48 +64,71 @@ def moments(
         `size` is the geometric mean of the weighted light's dispersions; `ok` is False where the
         light has no positive moments.
     """
-    x0, y0 = x, y
+    start = (x, y)
     covariance = _covariance(scale, q, pa)
-    determinant = scale**4
     size, signal, ok = scale, 0.0, False
     for _ in range(iterations):
-        xx, yy, xy = covariance
-        half = 3.5 * math.sqrt(max(xx, yy))
-        rows = slice(max(int(y - half), 0), min(int(y + half) + 2, image.shape[0]))
-        columns = slice(max(int(x - half), 0), min(int(x + half) + 2, image.shape[1]))
-        dy = np.arange(rows.start, rows.stop)[:, None] - y
-        dx = np.arange(columns.start, columns.stop)[None, :] - x
-        exponent = (yy * dx**2 + xx * dy**2 - (2.0 * xy * dx) * dy) / determinant
-        weight = np.exp(-0.5 * exponent) * used[rows, columns]
-        light = weight * image[rows, columns]
-        total = float(light.sum())
-        if not total > 0:
-            return Shape(x0, y0, q, pa, scale, size, 0.0, False)
-        if move:
-            # 2 undoes the pull of a weight as wide as the light
-            step_x = min(max(2.0 * float((light * dx).sum()) / total, -0.5 * scale), 0.5 * scale)
-            step_y = min(max(2.0 * float((light * dy).sum()) / total, -0.5 * scale), 0.5 * scale)
-            x, y = x + step_x, y + step_y
-        else:
-            step_x = step_y = 0.0
-        column_light = light.sum(0)
-        row_light = light.sum(1)
-        mxx = float(column_light @ dx[0] ** 2) / total
-        myy = float(row_light @ dy[:, 0] ** 2) / total
-        mxy = float(dy[:, 0] @ light @ dx[0]) / total
-        area = mxx * myy - mxy**2
-        if not (area > 0 and mxx > 0):
-            return Shape(x0, y0, q, pa, scale, size, 0.0, False)
-        size, ok = area**0.25, True
-        signal = total / math.sqrt(float((weight**2).sum()))
+        seen = _weighted(image, used, (x, y), covariance, scale**4)
+        if seen is None:
+            return Shape(*start, q, pa, scale, size, 0.0, False)
+        step_x, step_y = (_clip(step, 0.5 * scale) if move else 0.0 for step in (seen.step_x, seen.step_y))
+        x, y = x + step_x, y + step_y
+        area: float = seen.moments[0] * seen.moments[1] - seen.moments[2] ** 2
+        if not (area > 0 and seen.moments[0] > 0):
+            return Shape(*start, q, pa, scale, size, 0.0, False)
+        size, signal, ok = area**0.25, seen.signal, True
         # the weighted shape is half-way between weight and light: overshoot to converge quickly
-        new = _overshoot(covariance, (mxx, myy, mxy), determinant)
+        new = _overshoot(covariance, seen.moments, scale**4)
         change = max(abs(a - b) for a, b in zip(new, covariance, strict=True)) / scale**2
         covariance = new
         if change < 0.005 and max(abs(step_x), abs(step_y)) < 0.005 * scale:
             break
     q, pa = _ellipse(covariance)
     return Shape(x, y, q, pa, scale, size, signal, ok)
+
+
+class _Seen(NamedTuple):
+    """Light under one weight: how far its centre lies, its second moments xx, yy, xy, signal over noise."""
+
+    step_x: float
+    step_y: float
+    moments: tuple[float, float, float]
+    signal: float
+
+
+def _weighted(
+    image: np.ndarray,
+    used: np.ndarray,
+    centre: tuple[float, float],
+    covariance: tuple[float, float, float],
+    determinant: float,
+) -> _Seen | None:
+    """The light under an elliptical Gaussian weight; None where there is none."""
+    (x, y), (xx, yy, xy) = centre, covariance
+    half = 3.5 * math.sqrt(max(xx, yy))
+    rows = slice(max(int(y - half), 0), min(int(y + half) + 2, image.shape[0]))
+    columns = slice(max(int(x - half), 0), min(int(x + half) + 2, image.shape[1]))
+    dy: np.ndarray = np.arange(rows.start, rows.stop)[:, None] - y
+    dx: np.ndarray = np.arange(columns.start, columns.stop)[None, :] - x
+    exponent: np.ndarray = (yy * dx**2 + xx * dy**2 - (2.0 * xy * dx) * dy) / determinant
+    weight: np.ndarray = np.exp(-0.5 * exponent) * used[rows, columns]
+    light: np.ndarray = weight * image[rows, columns]
+    total = float(light.sum())
+    if not total > 0:
+        return None
+    column_light: np.ndarray = light.sum(0)
+    row_light: np.ndarray = light.sum(1)
+    mxx = float(column_light @ dx[0] ** 2) / total
+    myy = float(row_light @ dy[:, 0] ** 2) / total
+    mxy = float(dy[:, 0] @ light @ dx[0]) / total
+    signal = total / math.sqrt(float((weight**2).sum()))
+    # 2 undoes the pull of a weight as wide as the light
+    step_x, step_y = (2.0 * float((light * d).sum()) / total for d in (dx, dy))
+    return _Seen(step_x, step_y, (mxx, myy, mxy), signal)
+
+
+def _clip(value: float, limit: float) -> float:
+    return min(max(value, -limit), limit)
 
 
 def _covariance(scale: float, q: float, pa: float) -> tuple[float, float, float]:
