@@ -144,5 +144,5 @@ def choose_batch_size(settings: FitSettings, n_planes: int, n_samples: int, devi
     return max(1, min(64, _CACHED_BYTES // (n_planes * n_samples * itemsize)))
 
 
-_CACHED_BYTES = 3 * 2**20
+_CACHED_BYTES = 6 * 2**20
 """Plane memory per batch that was fastest on two cores; see docs/benchmarks.md."""

@@ -6,6 +6,7 @@ planning    which galaxies are fitted together
 execution   begin or resume a run
 work        read, fit and write at the same time
 reading     files to galaxies with start values, ahead of the fit
+memory      freed memory stays in the process while a batch is fitted
 half_light  half-light radii of profiles without a closed form
 stopping    Ctrl-C and the file ``cancel``
 directory   the files of a run, the lock

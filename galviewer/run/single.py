@@ -13,6 +13,7 @@ from galviewer.errors import GalviewerError, SettingsError
 from galviewer.flags import Flag
 from galviewer.model import Model, load
 from galviewer.products import GalaxyFit
+from galviewer.run.memory import freed_memory_kept
 from galviewer.survey import Galaxy
 
 if TYPE_CHECKING:
@@ -66,16 +67,20 @@ def fit_galaxies(
             "starts", f"are {len(given)}", f"{len(galaxies)}, one per galaxy (None to measure)"
         )
     fits: list[GalaxyFit | None] = [None] * len(galaxies)
+    with freed_memory_kept():
+        for chosen in _batches(galaxies, model, settings):
+            batch, begun = [galaxies[i] for i in chosen], [given[i] for i in chosen]
+            for i, fitted in zip(chosen, _fit_batch(batch, model, settings, begun, images), strict=True):
+                fits[i] = fitted
+    return [fitted for fitted in fits if fitted is not None]
+
+
+def _batches(galaxies: Sequence[Galaxy], model: Model, settings: FitSettings) -> Iterator[list[int]]:
+    """Indices of galaxies of one shape that are fitted together."""
     for members in survey.group(galaxies, max(1, len(galaxies))):
         size = batch_size(galaxies[members[0]], model, settings)
         for first in range(0, len(members), size):
-            chosen = members[first : first + size]
-            batch = [galaxies[i] for i in chosen]
-            for i, fitted in zip(
-                chosen, _fit_batch(batch, model, settings, [given[i] for i in chosen], images), strict=True
-            ):
-                fits[i] = fitted
-    return [fitted for fitted in fits if fitted is not None]
+            yield members[first : first + size]
 
 
 def batch_size(galaxy: Galaxy, model: Model, settings: FitSettings) -> int:
