@@ -17,6 +17,7 @@ import csv
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import galsim
 import numpy as np
@@ -38,6 +39,7 @@ def arguments() -> argparse.Namespace:
     render = tasks.add_parser("render")
     fit = tasks.add_parser("fit")
     fit.add_argument("folder", type=Path)
+    fit.add_argument("--fresh", type=int, default=0, help="times the noiseless galaxies get new noise")
     for task in (render, fit):
         task.add_argument("--galaxies", type=int, default=128)
         task.add_argument("--dtype", default="float32", choices=["float32", "float64"])
@@ -134,15 +136,36 @@ def without_noise(galaxies: list, folder: Path) -> list:
     """The same galaxies with noiseless pixels, as many as ``noiseless.fits`` holds."""
     from astropy.io import fits as files
 
-    from galviewer.survey import Galaxy
-
     if not (folder / "noiseless.fits").is_file():
         return []
     planes = np.asarray(files.getdata(folder / "noiseless.fits"), dtype=float)
-    return [
-        Galaxy.from_arrays(plane, g.sigma, g.psf, name=g.name, zeropoint=g.zeropoint)
-        for plane, g in zip(planes, galaxies, strict=False)
-    ]
+    return [with_pixels(galaxy, plane) for plane, galaxy in zip(planes, galaxies, strict=False)]
+
+
+def with_pixels(galaxy: Any, image: np.ndarray) -> Any:
+    """The galaxy with another image."""
+    from galviewer.survey import Galaxy
+
+    return Galaxy.from_arrays(image, galaxy.sigma, galaxy.psf, name=galaxy.name, zeropoint=galaxy.zeropoint)
+
+
+def check_fresh(clean: list, truth: dict[str, np.ndarray], settings: Any, times: int) -> None:
+    """Print the pulls of the noiseless galaxies after adding noise of their sigma `times` times."""
+    from galviewer.run.single import fit_galaxies
+
+    rng, pulls = np.random.default_rng(11), []
+    for _ in range(times):
+        noisy = [with_pixels(g, g.image + g.sigma * rng.standard_normal(g.image.shape)) for g in clean]
+        fits = fit_galaxies(noisy, "sersic", settings)
+        pulls.append(off(fits, np.stack([truth[fit.name] for fit in fits])) / values(fits, "errors"))
+    all_pulls = np.concatenate(pulls)
+    low, middle, high = np.nanpercentile(all_pulls, [15.865, 50, 84.135], axis=0)
+    print(
+        f"\n{len(all_pulls)} fits with new noise: pull median, width (standard error of the median "
+        f"{1.2533 / np.sqrt(len(all_pulls)):.3f})"
+    )
+    for k, name in enumerate(COLUMNS):
+        print(f"| {name} | {middle[k]:+.3f} | {(high[k] - low[k]) / 2:.3f} |")
 
 
 def check_fit(options: argparse.Namespace) -> None:
@@ -157,7 +180,8 @@ def check_fit(options: argparse.Namespace) -> None:
     galaxies = [survey.read(entry, settings) for entry in known[: options.galaxies]]
     fit_settings = FitSettings(dtype=options.dtype, device=options.device)
     fits = fit_galaxies(galaxies, "sersic", fit_settings)
-    clean = fit_galaxies(without_noise(galaxies, options.folder), "sersic", fit_settings)
+    noiseless = without_noise(galaxies, options.folder)
+    clean = fit_galaxies(noiseless, "sersic", fit_settings)
     true = np.stack([truth[fit.name] for fit in fits])
     difference = off(fits, true)
     pulls = difference / values(fits, "errors")
@@ -182,6 +206,8 @@ def check_fit(options: argparse.Namespace) -> None:
             f"{np.median(bias[:, k]):+.3f}, {np.abs(bias[:, k]).max():.3f} |"
         )
     print(f"\nstandard error of a pull's median: {1.2533 / np.sqrt(len(fits)):.3f}")
+    if options.fresh and noiseless:
+        check_fresh(noiseless, truth, fit_settings, options.fresh)
     for fit, wrong in zip(fits, outlier, strict=True):
         if wrong or fit.flags & bad:
             print(
