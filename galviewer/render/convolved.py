@@ -10,16 +10,12 @@ from galviewer.conventions import mag_to_flux
 from galviewer.model import Component
 from galviewer.render.cores import FineGrids, core_window, dirichlet, dirichlet_slope, fine_grids
 from galviewer.render.layout import Layout, RenderedComponent
-from galviewer.render.planes import Brightness
+from galviewer.render.planes import Brightness, Slot, prepare
 from galviewer.render.psf import PsfKind, plan_frame, transfer
 from galviewer.render.settings import RenderSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-Slot = tuple[str, int, float]
-"""Name of a component's plane, the scene's plane it is added to, the factor it is added with."""
 
 
 class ConvolvedScene:
@@ -113,13 +109,7 @@ class ConvolvedScene:
         derivatives: bool,
     ) -> None:
         """Add one elliptical component's smooth part and core to its planes."""
-        boxiness = component.parameter("boxiness")
-        superelliptical = not (boxiness.fixed and boxiness.start == 0.0)
-        wanted = frozenset(part.parameter for part in item.parts) if derivatives else frozenset()
-        brightness = Brightness(component.declaration, values, zeropoint, superelliptical, wanted)
-        slots = [("image", item.image_plane, 1.0)]
-        if derivatives:
-            slots += [(part.parameter, part.plane, part.factor) for part in item.parts]
+        brightness, slots = prepare(component, item, values, zeropoint, derivatives)
         thin = self._is_thin(values, component)
         self._add_smooth(padded, brightness, slots, thin)
         if not bool(thin.any()):

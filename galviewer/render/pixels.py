@@ -17,7 +17,7 @@ from galviewer.errors import ModelError
 from galviewer.model import Component
 from galviewer.profiles import with_derivatives
 from galviewer.render.layout import Layout, RenderedComponent
-from galviewer.render.planes import Brightness
+from galviewer.render.planes import Brightness, prepare
 from galviewer.render.settings import RenderSettings
 
 if TYPE_CHECKING:
@@ -102,13 +102,7 @@ class PixelScene:
         derivatives: bool,
     ) -> None:
         """Add one component to its planes, level by level."""
-        boxiness = component.parameter("boxiness")
-        superelliptical = not (boxiness.fixed and boxiness.start == 0.0)
-        wanted = frozenset(part.parameter for part in item.parts) if derivatives else frozenset()
-        brightness = Brightness(component.declaration, values, zeropoint, superelliptical, wanted)
-        slots = [("image", item.image_plane, 1.0)]
-        if derivatives:
-            slots += [(part.parameter, part.plane, part.factor) for part in item.parts]
+        brightness, slots = prepare(component, item, values, zeropoint, derivatives)
         amplitude = brightness.amplitude[:, None]
         cells, brightest = self._pixels(values), None
         for depth in range(self.settings.pixel_depth + 1):

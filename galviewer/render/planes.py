@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING
 import torch
 
 from galviewer.conventions import mag_to_flux
+from galviewer.model import Component
 from galviewer.profiles import Profile, total, total_slopes, with_derivatives
 from galviewer.render.geometry import Ellipses, box_area, box_area_slope
+from galviewer.render.layout import RenderedComponent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _GEOMETRIC = frozenset({"x", "y", "q", "pa", "boxiness"})
+
+Slot = tuple[str, int, float]
+"""Name of a component's plane, the scene's plane it is added to, the factor it is added with."""
 
 
 @dataclass(frozen=True)
@@ -135,3 +140,28 @@ class Brightness:
     @staticmethod
     def _like(values: Tensor, plane: Tensor) -> Tensor:
         return values.to(plane.dtype).reshape(-1, *([1] * (plane.dim() - 1)))
+
+
+def prepare(
+    component: Component, item: RenderedComponent, values: Tensor, zeropoint: Tensor, derivatives: bool
+) -> tuple[Brightness, list[Slot]]:
+    """An elliptical component of B galaxies ready to be evaluated, and where its planes are added.
+
+    Parameters
+    ----------
+    component, item : Component, RenderedComponent
+        What is drawn, and into which planes.
+    values : Tensor, (B, p)
+        The component's parameters.
+    zeropoint : Tensor, (B,)
+        Magnitude of one image unit of flux.
+    derivatives : bool
+        Whether the derivative planes are wanted, or the image only.
+    """
+    boxiness = component.parameter("boxiness")
+    superelliptical = not (boxiness.fixed and boxiness.start == 0.0)
+    slots: list[Slot] = [("image", item.image_plane, 1.0)]
+    if derivatives:
+        slots += [(part.parameter, part.plane, part.factor) for part in item.parts]
+    wanted = frozenset(name for name, _, _ in slots[1:])
+    return Brightness(component.declaration, values, zeropoint, superelliptical, wanted), slots
