@@ -92,4 +92,6 @@ def test_tiny_stamps_do_not_raise(shape):
     y, x = np.mgrid[: shape[0], : shape[1]]
     light = np.exp(-0.5 * ((x - shape[1] // 2) ** 2 + (y - shape[0] // 2) ** 2))
     noise = np.random.default_rng(2).normal(0.0, 0.02, shape)
-    measure(Galaxy.from_arrays(light + noise, np.full(shape, 0.02)))
+    measured = measure(Galaxy.from_arrays(light + noise, np.full(shape, 0.02)))
+    assert abs(measured.x - shape[1] // 2) < 1.5
+    assert abs(measured.y - shape[0] // 2) < 1.5

@@ -257,6 +257,7 @@ def test_a_reader_never_blocks_a_writer(settings):
             run.execute(settings())
     finally:
         child.wait(60)
+    assert child.returncode == 0
 
 
 def test_a_second_ctrl_c_ends_at_once(many_galaxies, start_child, wait_for, tmp_path):
