@@ -139,9 +139,8 @@ class State(param.Parameterized):
             If it is neither.
         """
         source = open_source(path)
-        self._work.clear()
+        self._work, self.results = {}, {}
         self._benches.clear()
-        self.results.clear()
         self._use(source)
         self.name, self.galaxy, self.scene, self.result = "", None, None, None
         if self.names:
@@ -327,7 +326,7 @@ class State(param.Parameterized):
         if self.galaxy is None or self.busy:
             return
         bench = self._bench(self.name, self.galaxy, self.model)
-        asked = (self.name, self.model, self.values, self.scene.chi2 if self.scene else None)
+        asked = (self.work, self.name, self.model, self.values, self.scene.chi2 if self.scene else None)
         self.busy = f"Fitting {self.name}"
         future = _worker.submit(bench.fit, self.values.copy())
         if wait:
@@ -336,21 +335,22 @@ class State(param.Parameterized):
             future.add_done_callback(lambda done: self.later(lambda: self._fitted(asked, done)))
 
     @_alone
-    def _fitted(self, asked: tuple[str, Model, np.ndarray, float | None], future: Any) -> None:
-        """Take over a finished fit."""
-        name, model, values, chi2 = asked
+    def _fitted(self, asked: tuple[Work, str, Model, np.ndarray, float | None], future: Any) -> None:
+        """Take over a finished fit, unless another folder was opened meanwhile."""
+        work, name, model, values, chi2 = asked
         self.busy = ""
         try:
             fit: GalaxyFit = future.result()
         except Exception as error:  # the screen outlives any failure of one fit, and says what it was
             self.tell("error", f"{name}: the fit failed: {error}")
             return
+        if self._work.get(name) is not work:
+            return
         self.results[name] = fit
         self.revision += 1
         if not np.isfinite(fit.parameters).all():
             self.tell("error", f"{name}: no fit; " + _reasons(fit))
             return
-        work = self._work[name]
         work.undo.append(Snapshot(model, values, work.result))
         work.chi2_before = chi2
         if name != self.name or model is not self.model:

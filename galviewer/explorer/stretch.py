@@ -9,9 +9,6 @@ from __future__ import annotations
 import numpy as np
 from bokeh.palettes import Cividis256, Greys256, Inferno256, Magma256, Viridis256
 
-STRETCHES: tuple[str, ...] = ("linear", "sqrt", "asinh", "log")
-"""Monotone maps of [0, 1] onto [0, 1] that the painter knows."""
-
 LIMITS: dict[str, str] = {
     "sky": "automatic",
     "zscale": "zscale",

@@ -7,7 +7,7 @@ levenberg     init, step, done
 fitting       the whole way, with flags; batch sizes and devices
 """
 
-from galviewer.fit.fitting import FitResult, choose_batch_size, choose_device, finish, fit, join
+from galviewer.fit.fitting import FitResult, choose_batch_size, choose_device, finish, fit
 from galviewer.fit.problem import Evaluation, Problem
 from galviewer.fit.settings import FitSettings
 
@@ -20,5 +20,4 @@ __all__ = [
     "choose_device",
     "finish",
     "fit",
-    "join",
 ]

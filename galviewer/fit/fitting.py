@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -98,12 +98,6 @@ def _folded(problem: Problem, state: State, space: Coordinates) -> tuple[Tensor,
     return values, normal
 
 
-def join(results: list[FitResult]) -> FitResult:
-    """Several results of one model as one."""
-    first = results[0]
-    return replace(first, **{name: torch.cat([getattr(r, name) for r in results]) for name in vars(first)})
-
-
 def choose_device(wanted: str) -> torch.device:
     """The device that ``auto``, ``cpu`` or ``cuda`` means here.
 
@@ -145,4 +139,4 @@ def choose_batch_size(settings: FitSettings, n_planes: int, n_samples: int, devi
 
 
 _CACHED_BYTES = 6 * 2**20
-"""Plane memory per batch that was fastest on two cores; see docs/benchmarks.md."""
+"""Plane memory per batch: enough galaxies to hide the cost of each call; more gain nothing."""

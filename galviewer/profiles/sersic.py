@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from galviewer.profiles.declaration import R_EFF, Profile, ProfileParameter
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 _LOG_N = (math.log(0.08), math.log(20.0))
@@ -19,7 +20,7 @@ _ORDER = 48
 
 
 @functools.cache
-def _b_over_n_series(dtype, device) -> Tensor:
+def _b_over_n_series(device: torch.device) -> Tensor:
     """Chebyshev coefficients of b_n / n in ln n, from Newton's solution of gammainc(2n, b) = 1/2."""
     import torch
 
@@ -37,7 +38,7 @@ def _b_over_n_series(dtype, device) -> Tensor:
         basis = torch.cos(k[:, None] * torch.acos(nodes)[None, :])
         coefficients = basis @ (b / n) * (2.0 / _ORDER)
         coefficients[0] *= 0.5
-        return coefficients.to(dtype=dtype, device=device)
+        return coefficients.to(device)
 
 
 def sersic_b(n: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ def _b_and_slope(n: Tensor) -> tuple[Tensor, Tensor]:
     """b_n and db_n/dn: the series and its derivative, differentiable itself."""
     import torch
 
-    coefficients = _b_over_n_series(torch.float64, n.device)
+    coefficients = _b_over_n_series(n.device)
     order = torch.arange(_ORDER, dtype=torch.float64, device=n.device)
     wide = n.to(torch.float64)
     span = _LOG_N[1] - _LOG_N[0]

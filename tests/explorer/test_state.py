@@ -91,6 +91,25 @@ def test_fit_improves_and_undo_goes_all_the_way_back(state):
     assert np.array_equal(state.values, start)
 
 
+def test_a_fit_that_ends_after_another_folder_was_opened_is_dropped(state, monkeypatch):
+    from galviewer.explorer import state as module
+
+    waiting = []
+    state.later = waiting.append
+    other = MemorySource([_galaxy("a", 7), _galaxy("d", 8)])
+    monkeypatch.setattr(module, "open_source", lambda path: other)
+    state.fit()
+    deadline = time.monotonic() + 60
+    while not waiting and time.monotonic() < deadline:
+        time.sleep(0.01)
+    state.open("elsewhere")
+    before = state.values
+    waiting[0]()
+    assert (state.name, state.busy, state.undo_depth) == ("a", "", 0)
+    assert state.values is before
+    assert state.results == {}
+
+
 def test_undo_has_no_limit(state):
     for k in range(300):
         state.remember()
