@@ -20,11 +20,11 @@ _STEMS = {"flat_sky": "sky", "tilted_sky": "sky", "exponential": "disk"}
 
 def with_ties(model: Model, values: np.ndarray) -> np.ndarray:
     """A copy of `values` in which tied parameters follow what they are tied to."""
+    matrix, offset = model.affine
     filled = np.array(values, float)
-    for i, (column, parameter) in enumerate(zip(model.columns, model.parameters, strict=True)):
+    for i, parameter in enumerate(model.parameters):
         if parameter.tied is not None:
-            root, factor, offset = model.tie_root(column)
-            filled[i] = factor * filled[root] + offset
+            filled[i] = matrix[i] @ np.where(matrix[i] != 0.0, filled, 0.0) + offset[i]
     return filled
 
 

@@ -238,9 +238,11 @@ class State(param.Parameterized):
     @_alone
     def set_value(self, column: str, value: float) -> None:
         """Move one parameter, inside its bounds; a tied one moves its leader. See also `remember`."""
-        root, factor, offset = self.model.tie_root(column)
+        terms, offset = self.model.tie_terms(column)
         values = self.values.copy()
-        values[root] = (value - offset) / factor if factor else values[root]
+        root, factor = terms[0]
+        others = sum(share * values[index] for index, share in terms[1:])
+        values[root] = (value - offset - others) / factor if factor else values[root]
         self.set_values(values)
 
     @_alone

@@ -45,8 +45,8 @@ class Coordinates:
         Which are stepped in their logarithm.
     lower, upper, limit : Tensor, (F,)
         Bounds and largest step per iteration, in coordinates.
-    ties : tuple of (int, int, float, float)
-        Tied parameter, the one it follows, factor, offset.
+    ties : tuple of (int, tuple of (int, float), float)
+        Tied parameter, those it follows with their factors, offset.
     swapping : tuple
         Components whose axes may swap.
     """
@@ -57,7 +57,7 @@ class Coordinates:
     lower: Tensor
     upper: Tensor
     limit: Tensor
-    ties: tuple[tuple[int, int, float, float], ...]
+    ties: tuple[tuple[int, tuple[tuple[int, float], ...], float], ...]
     swapping: tuple[_Ellipse, ...]
 
     def from_values(self, values: Tensor) -> Tensor:
@@ -74,8 +74,8 @@ class Coordinates:
 
     def apply_ties(self, values: Tensor) -> Tensor:
         """Parameters (B, P) with the tied ones following; changes and returns `values`."""
-        for tied, root, factor, offset in self.ties:
-            values[:, tied] = factor * values[:, root] + offset
+        for tied, terms, offset in self.ties:
+            values[:, tied] = sum(factor * values[:, root] for root, factor in terms) + offset
         return values
 
     def slopes(self, values: Tensor) -> Tensor:
@@ -130,9 +130,8 @@ def coordinates(model: Model, device: torch.device) -> Coordinates:
         limit.append(0.7 if is_log else _step_limit(parameter))
     ties = []
     for index, column in enumerate(model.columns):
-        root, factor, offset = model.tie_root(column)
-        if root != index:
-            ties.append((index, root, factor, offset))
+        if model.parameters[index].tied is not None:
+            ties.append((index, *model.tie_terms(column)))
 
     def tensor(values: list[float]) -> Tensor:
         return torch.tensor(values, dtype=torch.float64, device=device)
@@ -159,9 +158,8 @@ def _step_limit(parameter: Parameter) -> float:
 
 def _swapping(model: Model):
     """Elliptical components whose q, pa and lengths are all free, followed by none, q bounded by 1."""
-    followed = {
-        model.tie_root(column)[0] for i, column in enumerate(model.columns) if model.parameters[i].tied
-    }
+    tied = [column for i, column in enumerate(model.columns) if model.parameters[i].tied]
+    followed = {root for column in tied for root, _ in model.tie_terms(column)[0]}
     for component in model.components:
         start = model.component_slices[component.name].start
         declaration = component.declaration

@@ -190,13 +190,8 @@ def _inside(value: float, lower: float, upper: float, default: float, fixed: boo
 
 def _consistent(model: Model, values: np.ndarray) -> np.ndarray:
     """Ties filled in, following chains."""
+    matrix, offset = model.affine
     for index, parameter in enumerate(model.parameters):
-        if parameter.tied is None:
-            continue
-        factor, offset, tie = 1.0, 0.0, parameter.tied
-        while tie is not None:
-            factor, offset = factor * tie.factor, offset + factor * tie.offset
-            root = model.index(tie.to)
-            tie = model.parameters[root].tied
-        values[index] = factor * values[root] + offset
+        if parameter.tied is not None:
+            values[index] = matrix[index] @ np.where(matrix[index] != 0.0, values, 0.0) + offset[index]
     return values

@@ -9,8 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from galviewer import profiles
 from galviewer.errors import ModelError
+from galviewer.model.priors import Order, Prior
 from galviewer.profiles import Profile, ProfileParameter
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
@@ -18,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
 
 @dataclass(frozen=True)
 class Tie:
-    """A parameter that follows another one: ``value = factor * other + offset``.
+    """A parameter that follows others: ``value = factor * other + offset``, or a sum of several.
 
     Parameters
     ----------
@@ -26,11 +29,19 @@ class Tie:
         The other parameter, as ``component.parameter``.
     factor, offset : float
         In the parameters' own units.
+    plus : tuple of (str, float)
+        Further parameters and their factors, added.
     """
 
     to: str
     factor: float = 1.0
     offset: float = 0.0
+    plus: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def terms(self) -> tuple[tuple[str, float], ...]:
+        """All parameters it follows, with their factors."""
+        return ((self.to, self.factor), *self.plus)
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class Parameter:
         Held at its start value.
     tied : Tie or None
         Follows another parameter instead of being fitted.
+    prior : Prior or None
+        What is known of it before the fit.
     """
 
     name: str
@@ -57,6 +70,7 @@ class Parameter:
     upper: float = math.inf
     fixed: bool = False
     tied: Tie | None = None
+    prior: Prior | None = None
     unit: str = ""
     meaning: str = ""
     scale: str = "linear"
@@ -85,6 +99,17 @@ class Parameter:
 class Component:
     """A named profile with its parameters, in the profile's order.
 
+    Parameters
+    ----------
+    name : str
+        Letters and digits.
+    profile : str
+        Name of a profile.
+    parameters : tuple of Parameter
+        As the profile declares them where omitted.
+    modifiers : tuple of str
+        Names of what bends, cuts off or winds the profile; their parameters follow the profile's own.
+
     Raises
     ------
     ModelError
@@ -94,6 +119,7 @@ class Component:
     name: str
     profile: str
     parameters: tuple[Parameter, ...] = ()
+    modifiers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.name):
@@ -102,7 +128,7 @@ class Component:
                 "is not a usable name",
                 "letters and digits, starting with a letter",
             )
-        declared = profiles.get(self.profile).parameters
+        declared = self.declaration.parameters
         if not self.parameters:
             object.__setattr__(self, "parameters", tuple(Parameter.declared(d) for d in declared))
         found, expected = [p.name for p in self.parameters], [d.name for d in declared]
@@ -115,8 +141,8 @@ class Component:
 
     @property
     def declaration(self) -> Profile:
-        """The profile's declaration."""
-        return profiles.get(self.profile)
+        """The profile's declaration, modifiers included."""
+        return profiles.get(self.profile, self.modifiers)
 
     def parameter(self, name: str) -> Parameter:
         """The parameter of that name.
@@ -151,6 +177,8 @@ class Model:
         At least one, with different names.
     name : str
         Shown in catalogues and on screen.
+    orders : tuple of Order
+        Which parameters stay below which others.
 
     Raises
     ------
@@ -160,6 +188,7 @@ class Model:
 
     components: tuple[Component, ...]
     name: str = ""
+    orders: tuple[Order, ...] = ()
 
     def __post_init__(self) -> None:
         names = [component.name for component in self.components]
@@ -168,7 +197,12 @@ class Model:
                 f"model {self.name!r}", f"has components {names}", "one or more, each named once"
             )
         for column in self.columns:
-            self.tie_root(column)
+            self.tie_terms(column)
+        for order in self.orders:
+            self.index(order.smaller)
+            self.index(order.larger)
+            if not order.factor > 0:
+                raise ModelError(f"order of {order.smaller}", f"factor {order.factor}", "a factor above 0")
 
     @functools.cached_property
     def columns(self) -> tuple[str, ...]:
@@ -238,40 +272,66 @@ class Model:
         return dataclasses.replace(self, components=tuple(kept))
 
     def without_component(self, name: str) -> Model:
-        """A copy without that component; ties to it become free parameters."""
+        """A copy without that component; ties to it become free parameters, orders with it go."""
         self.component(name)
         kept = []
         for component in self.components:
             for parameter in component.parameters:
-                if parameter.tied is not None and parameter.tied.to.split(".")[0] == name:
+                tie = parameter.tied
+                if tie is not None and name in {to.split(".")[0] for to, _ in tie.terms}:
                     component = component.replace(parameter.name, tied=None)
             if component.name != name:
                 kept.append(component)
-        return dataclasses.replace(self, components=tuple(kept))
+        orders = tuple(
+            o for o in self.orders if name not in (o.smaller.split(".")[0], o.larger.split(".")[0])
+        )
+        return dataclasses.replace(self, components=tuple(kept), orders=orders)
 
-    def tie_root(self, column: str) -> tuple[int, float, float]:
-        """The free or fixed parameter that `column` follows in the end.
+    def tie_terms(self, column: str) -> tuple[tuple[tuple[int, float], ...], float]:
+        """The free or fixed parameters that `column` follows in the end.
 
         Returns
         -------
-        root, factor, offset : int, float, float
-            ``value = factor * values[root] + offset``; the column itself, 1 and 0 when untied.
+        terms : tuple of (int, float)
+            Indices and factors: ``value = sum(factor * values[index]) + offset``; the column itself with
+            factor 1 when untied.
+        offset : float
 
         Raises
         ------
         ModelError
-            If the tie leads to no parameter or in a circle.
+            If a tie leads to no parameter or in a circle.
         """
-        index, factor, offset = self.index(column), 1.0, 0.0
-        for _ in self.columns:
-            tie = self.parameters[index].tied
-            if tie is None:
-                return index, factor, offset
-            index = self.index(tie.to)
-            factor, offset = factor * tie.factor, factor * tie.offset + offset
-        raise ModelError(
-            f"parameter {column!r}", "is tied in a circle", "a tie that ends at an untied parameter"
-        )
+        return self._follow(self.index(column), ())
+
+    def _follow(self, index: int, passed: tuple[int, ...]) -> tuple[tuple[tuple[int, float], ...], float]:
+        tie = self.parameters[index].tied
+        if tie is None:
+            return ((index, 1.0),), 0.0
+        if index in passed:
+            raise ModelError(
+                f"parameter {self.columns[index]!r}",
+                "is tied in a circle",
+                "a tie that ends at an untied parameter",
+            )
+        offset = tie.offset
+        sums: dict[int, float] = {}
+        for to, factor in tie.terms:
+            roots, shift = self._follow(self.index(to), (*passed, index))
+            offset += factor * shift
+            for root, share in roots:
+                sums[root] = sums.get(root, 0.0) + factor * share
+        return tuple(sums.items()), offset
+
+    @functools.cached_property
+    def affine(self) -> tuple[np.ndarray, np.ndarray]:
+        """Matrix (P, P) and offset (P,) : ``matrix @ values + offset`` fills in all ties."""
+        matrix, offsets = np.zeros((len(self.columns),) * 2), np.zeros(len(self.columns))
+        for index in range(len(self.columns)):
+            terms, offsets[index] = self._follow(index, ())
+            for root, factor in terms:
+                matrix[index, root] = factor
+        return matrix, offsets
 
 
 def _check_parameter(component: str, parameter: Parameter) -> None:
@@ -284,6 +344,11 @@ def _check_parameter(component: str, parameter: Parameter) -> None:
     if parameter.start is not None and not parameter.lower <= parameter.start <= parameter.upper:
         raise ModelError(
             whose, f"start {parameter.start}", f"a value in its bounds [{parameter.lower}, {parameter.upper}]"
+        )
+    prior = parameter.prior
+    if prior is not None and max(prior.lower, parameter.lower) > min(prior.upper, parameter.upper):
+        raise ModelError(
+            whose, f"prior between {prior.lower} and {prior.upper}", "limits that meet its bounds"
         )
     if parameter.fixed and parameter.tied is not None:
         raise ModelError(whose, "is both fixed and tied", "one of the two")

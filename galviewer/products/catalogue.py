@@ -178,10 +178,9 @@ def full_covariance(fit: GalaxyFit) -> np.ndarray:
         return np.zeros((n_all, n_all))
     position = {index: k for k, index in enumerate(free)}
     expansion = np.zeros((n_all, len(free)))
-    for p, column in enumerate(model.columns):
-        root, factor, _ = model.tie_root(column)
-        if root in position:
-            expansion[p, position[root]] = factor
+    matrix, _ = model.affine
+    for index, k in position.items():
+        expansion[:, k] = matrix[:, index]
     return expansion @ np.nan_to_num(fit.covariance, posinf=0.0, neginf=0.0) @ expansion.T
 
 

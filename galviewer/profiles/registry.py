@@ -21,14 +21,16 @@ def names() -> tuple[str, ...]:
     return tuple(_profiles)
 
 
-def get(name: str) -> Profile:
-    """The profile of that name.
+def get(name: str, modifiers: tuple[str, ...] = ()) -> Profile:
+    """The profile of that name, with modifiers.
 
     Raises
     ------
     ModelError
         If no profile has that name.
     """
+    if modifiers:
+        raise ModelError(f"profile {name!r}", f"modifiers {modifiers}", "none")
     try:
         return _profiles[name]
     except KeyError:

@@ -82,13 +82,15 @@ def layout(model: Model) -> Layout:
     for c, component in enumerate(model.components):
         parts = []
         for p, parameter in enumerate(component.parameters):
-            root, factor, _ = model.tie_root(model.columns[start + p])
-            free = position.get(root)
+            terms, _ = model.tie_terms(model.columns[start + p])
+            links = [(position[root], factor) for root, factor in terms if root in position and factor != 0.0]
             if kinds[c] == "sky":
-                sky_links.append((c, start + p, parameter.name, free, factor))
-            elif free is not None and parameter.name == "mag":
-                columns[free].append((image, factor / MAG_PER_LN_FLUX))
-            elif free is not None and factor != 0.0:
+                sky_links.append((c, start + p, parameter.name, links))
+                continue
+            for free, factor in links:
+                if parameter.name == "mag":
+                    columns[free].append((image, factor / MAG_PER_LN_FLUX))
+                    continue
                 plane = shape_plane.setdefault(free, n_images + len(shape_plane))
                 parts.append(PlanePart(parameter.name, plane, factor))
         if kinds[c] != "sky":
@@ -99,8 +101,8 @@ def layout(model: Model) -> Layout:
     for free, plane in shape_plane.items():
         columns[free].append((plane, 1.0))
     sky = []
-    for k, (c, index, name, free, factor) in enumerate(sky_links):
+    for k, (c, index, name, links) in enumerate(sky_links):
         sky.append(SkyTerm(c, index, n_planes + k, name))
-        if free is not None:
+        for free, factor in links:
             columns[free].append((n_planes + k, factor))
     return Layout(model, tuple(rendered), tuple(sky), n_planes, tuple(tuple(column) for column in columns))

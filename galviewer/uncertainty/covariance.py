@@ -79,7 +79,8 @@ def _all_errors(model: Model, free_errors: Tensor) -> Tensor:
     )
     position = {index: f for f, index in enumerate(model.free)}
     for index, column in enumerate(model.columns):
-        root, factor, _ = model.tie_root(column)
-        if root in position:
+        terms, _ = model.tie_terms(column)
+        if len(terms) == 1 and terms[0][0] in position:
+            root, factor = terms[0]
             errors[:, index] = abs(factor) * free_errors[:, position[root]]
     return errors

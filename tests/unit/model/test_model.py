@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from galviewer import model
@@ -44,9 +45,20 @@ def test_chained_ties_lead_to_one_root():
         .replace("disk_r_eff", tied=Tie("bulge.r_eff", 2.0, 1.0))
         .replace("bulge_n", tied=Tie("disk.r_eff", 0.5, -0.25))
     )
-    root, factor, offset = chain.tie_root("bulge_n")
-    assert chain.columns[root] == "bulge_r_eff"
-    assert (factor, offset) == (1.0, 0.25)
+    terms, offset = chain.tie_terms("bulge_n")
+    assert terms == ((chain.index("bulge_r_eff"), 1.0),)
+    assert offset == 0.25
+
+
+def test_a_sum_of_ties_follows_all_its_terms():
+    summed = model.template("bulge+disk").replace(
+        "disk_r_eff", tied=Tie("bulge.r_eff", 2.0, 1.0, plus=(("bulge.n", -0.5),))
+    )
+    matrix, offset = summed.affine
+    values = np.arange(len(summed.columns), dtype=float)
+    row = summed.index("disk_r_eff")
+    expected = 2.0 * values[summed.index("bulge_r_eff")] - 0.5 * values[summed.index("bulge_n")] + 1.0
+    assert matrix[row] @ values + offset[row] == pytest.approx(expected)
 
 
 def test_removing_a_component_frees_what_followed_it():
