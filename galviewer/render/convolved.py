@@ -82,6 +82,10 @@ class ConvolvedScene:
         Tensor, (B, Q, H, W)
         """
         count = layout.n_planes if derivatives else len(layout.rendered)
+        if count == 0:  # a model of nothing but sky
+            return torch.zeros(
+                len(parameters), 0, self.frame.height, self.frame.width, dtype=self.dtype, device=self.device
+            )
         padded = torch.zeros(
             len(parameters), count, self.frame.rows, self.frame.columns, dtype=self.dtype, device=self.device
         )
