@@ -25,7 +25,8 @@ class Covariance:
     matrix : Tensor, (B, F, F)
         Of the free parameters in the order of ``model.free``; nan in rows and columns without an error.
     errors : Tensor, (B, P)
-        One standard deviation of every parameter; tied ones follow theirs; nan where fixed or unknown.
+        One standard deviation of every parameter, those of tied ones from the full matrix; nan where fixed
+        or unknown.
     singular : Tensor of bool, (B,)
         Whether some direction is undetermined by the data.
     """
@@ -43,7 +44,8 @@ def covariance(model: Model, normal: Tensor, held: Tensor) -> Covariance:
     model : Model
         What was fitted.
     normal : Tensor, (B, F, F)
-        ``J^T W J`` at the best fit, per unit of the free parameters.
+        Half the curvature of the cost at the best fit, ``J^T W J`` for chi-square, priors included; per unit
+        of the free parameters.
     held : Tensor of bool, (B, F)
         Free parameters at a bound: they count as fixed there.
 
@@ -69,18 +71,33 @@ def covariance(model: Model, normal: Tensor, held: Tensor) -> Covariance:
     matrix = inverse * scale[:, :, None] * scale[:, None, :]
     matrix = matrix.masked_fill(lost[:, :, None] | lost[:, None, :], torch.nan)
     singular = (lost & ~held).any(1)
-    return Covariance(matrix, _all_errors(model, matrix.diagonal(dim1=1, dim2=2).sqrt()), singular)
+    return Covariance(matrix, _all_errors(model, matrix), singular)
 
 
-def _all_errors(model: Model, free_errors: Tensor) -> Tensor:
-    """Errors of all P parameters from those of the free ones."""
-    errors = torch.full(
-        (len(free_errors), len(model.columns)), torch.nan, dtype=free_errors.dtype, device=free_errors.device
-    )
-    position = {index: f for f, index in enumerate(model.free)}
-    for index, column in enumerate(model.columns):
-        terms, _ = model.tie_terms(column)
-        if len(terms) == 1 and terms[0][0] in position:
-            root, factor = terms[0]
-            errors[:, index] = abs(factor) * free_errors[:, position[root]]
-    return errors
+def full(model: Model, matrix: Tensor) -> Tensor:
+    """Covariance of all P parameters from that of the free ones, sums of ties included.
+
+    Parameters
+    ----------
+    model : Model
+        What was fitted.
+    matrix : Tensor, (B, F, F)
+        Covariance of the free parameters; nan where a parameter has no error.
+
+    Returns
+    -------
+    Tensor, (B, P, P)
+        Zero for fixed parameters; nan for those that depend on a free one without an error.
+    """
+    expansion = torch.as_tensor(model.affine[0][:, list(model.free)], dtype=matrix.dtype, device=matrix.device)
+    unknown = matrix.diagonal(dim1=1, dim2=2).isnan()
+    wide = expansion @ matrix.masked_fill(unknown[:, :, None] | unknown[:, None, :], 0.0) @ expansion.T
+    lost = ((expansion != 0)[None] & unknown[:, None, :]).any(2)
+    return wide.masked_fill(lost[:, :, None] | lost[:, None, :], torch.nan)
+
+
+def _all_errors(model: Model, matrix: Tensor) -> Tensor:
+    """Errors of all P parameters: roots of the full covariance's diagonal, nan where nothing varies."""
+    variance = full(model, matrix).diagonal(dim1=1, dim2=2)
+    varies = torch.as_tensor(model.affine[0][:, list(model.free)] != 0, device=matrix.device).any(1)
+    return torch.where(varies, variance.clamp_min(0.0).sqrt(), torch.nan)
