@@ -1,6 +1,7 @@
 """Runs: one galaxy at the desk, or a folder into a run directory. Looking at a run needs no torch.
 
 single      galaxies in, fits out; the workbench of explorer and notebooks
+batches     one model, galaxies of any shapes: batches, and a net under them
 settings    what a run is asked to do, and what must stay the same on resumption
 planning    which galaxies are fitted together
 execution   begin or resume a run

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from galviewer import flags
-from galviewer.errors import RunError
 from galviewer.products import GalaxyFit, blocks, catalogue, tables
 from galviewer.run import half_light
 from galviewer.run.directory import RunDirectory, versions
@@ -172,22 +171,10 @@ class Work:
         )
 
     def _fit(self, prepared: list[Prepared]) -> dict[str, GalaxyFit]:
-        """Fits of the readable galaxies by name; one that the engine stumbles over counts as failed."""
-        usable = [item for item in prepared if item.galaxy is not None]
-        try:
-            fits = self._engine(usable)
-        except Exception:  # whatever it was, it must not cost the other galaxies of the part
-            fits = {}
-            for item in usable:
-                try:
-                    fits |= self._engine([item])
-                except Exception as error:
-                    fits[item.name] = _failed(item, self._settings, f"{type(error).__name__}: {error}")
-        return fits
-
-    def _engine(self, items: list[Prepared]) -> dict[str, GalaxyFit]:
+        """Fits of the readable galaxies by name."""
         from galviewer.run.single import fit_galaxies
 
+        items = [item for item in prepared if item.galaxy is not None]
         galaxies = [item.galaxy for item in items if item.galaxy is not None]
         starts = [item.starts for item in items]
         fits = fit_galaxies(galaxies, self._settings.model, self._fit_settings, starts)
@@ -246,11 +233,3 @@ def _reading_processes(device: str, galaxies: int) -> int:
     """Processes that read: none where the fit needs the processor itself, or for few galaxies."""
     cores = os.cpu_count() or 1
     return min(8, cores - 1) if device.startswith("cuda") and galaxies >= _MANY and cores > 2 else 0
-
-
-def _failed(item: Prepared, settings: RunSettings, message: str) -> GalaxyFit:
-    from galviewer.run.single import failed
-
-    if item.galaxy is None:
-        raise RunError(item.name, "was not read")
-    return failed(item.galaxy, settings.model, message, 0.0)

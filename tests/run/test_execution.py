@@ -125,16 +125,16 @@ def test_every_broken_sample_is_survived(sample_folder, tmp_path):
 
 
 def test_an_engine_that_stumbles_costs_one_galaxy(settings, monkeypatch):
-    from galviewer.run import single
+    from galviewer.run import batches
 
-    engine = single.fit_galaxies
+    engine = batches._fit_together
 
     def stumbling(galaxies, *rest, **more):
         if any(galaxy.name == "g003" for galaxy in galaxies):
-            raise ZeroDivisionError("planted")
+            raise MemoryError("planted")
         return engine(galaxies, *rest, **more)
 
-    monkeypatch.setattr(single, "fit_galaxies", stumbling)
+    monkeypatch.setattr(batches, "_fit_together", stumbling)
     result = run.execute(settings())
     rows = run.open(result.out).rows()
     assert (result.done, result.failed) == (8, 1)
