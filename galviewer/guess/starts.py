@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 Values = dict[str, float]
 """Parameter name to value, of one component."""
 
+_APART = 2.0
+"""Distance (pixels) from which two places are different objects."""
+
+_EXTENDED = ("elliptical", "planar")
+"""Kinds of profiles with a size."""
+
 
 def starts(galaxy: Galaxy, model: Model) -> tuple[np.ndarray, int]:
     """Start values of a model for a galaxy.
@@ -29,7 +36,8 @@ def starts(galaxy: Galaxy, model: Model) -> tuple[np.ndarray, int]:
     galaxy : Galaxy
         Checked by the survey.
     model : Model
-        A start value given by the user wins over the measured one.
+        A start value given by the user wins over the measured one. Components with a given centre away
+        from the target's are measured at that place.
 
     Returns
     -------
@@ -38,18 +46,50 @@ def starts(galaxy: Galaxy, model: Model) -> tuple[np.ndarray, int]:
     flags : int
         `Flag.GUESS_FAILED` where nothing could be measured and defaults were used.
     """
-    kinds = {component.name: component.declaration.kind for component in model.components}
-    sky_fitted = "sky" in kinds.values()
-    measured = measure(galaxy, None if sky_fitted else 0.0)
-    flags = 0
-    if not measured.ok:
-        measured = fallback(galaxy, measured)
-        flags = int(Flag.GUESS_FAILED)
+    sky_fitted = any(component.declaration.kind == "sky" for component in model.components)
+    level = None if sky_fitted else 0.0
+    measured, flags = _measured(galaxy, level)
     values = np.full(len(model.columns), np.nan)
-    for component, guessed in zip(model.components, _components(galaxy, model, measured), strict=True):
-        part = model.component_slices[component.name]
-        values[part] = [_value(component, name, guessed) for name in (p.name for p in component.parameters)]
+    for place, members in _places(model).items():
+        own = measured
+        if place is not None and math.hypot(place[0] - measured.x, place[1] - measured.y) > _APART:
+            own, _ = _measured(replace(galaxy, centre=place), level)
+        for component, guessed in zip(members, _components(galaxy, members, own, level), strict=True):
+            names = [p.name for p in component.parameters]
+            values[model.component_slices[component.name]] = [_value(component, n, guessed) for n in names]
     return _consistent(model, values), flags
+
+
+def _measured(galaxy: Galaxy, level: float | None) -> tuple[Measurement, int]:
+    """What lies at the galaxy's place, or a modest galaxy and its flag."""
+    measured = measure(galaxy, level)
+    if measured.ok:
+        return measured, 0
+    return fallback(galaxy, measured), int(Flag.GUESS_FAILED)
+
+
+def _places(model: Model) -> dict[tuple[float, float] | None, list[Component]]:
+    """Components by the place that the user gave them; None for those at the target's, and for the sky."""
+    places: dict[tuple[float, float] | None, list[Component]] = {}
+    for component in model.components:
+        place = _place_of(model, component)
+        near = [p for p in places if p and place and math.hypot(p[0] - place[0], p[1] - place[1]) <= _APART]
+        places.setdefault(near[0] if near else place, []).append(component)
+    return places
+
+
+def _place_of(model: Model, component: Component) -> tuple[float, float] | None:
+    """Start values of a component's centre, through its ties; None where they are to be measured."""
+    if component.declaration.kind == "sky":
+        return None
+    place = []
+    for name in ("x", "y"):
+        terms, offset = model.tie_terms(f"{component.name}_{name}")
+        begun = [model.parameters[index].start for index, _ in terms]
+        if any(start is None for start in begun):
+            return None
+        place.append(sum(f * float(s or 0.0) for (_, f), s in zip(terms, begun, strict=True)) + offset)
+    return place[0], place[1]
 
 
 def fallback(galaxy: Galaxy, measured: Measurement) -> Measurement:
@@ -73,25 +113,46 @@ def fallback(galaxy: Galaxy, measured: Measurement) -> Measurement:
     )
 
 
-def _components(galaxy: Galaxy, model: Model, measured: Measurement) -> list[Values]:
-    """Guessed values of each component."""
-    sky_fitted = any(component.declaration.kind == "sky" for component in model.components)
-    extended = [component for component in model.components if component.declaration.kind == "elliptical"]
-    points = [component for component in model.components if component.declaration.kind == "point"]
-    parts = _parts(measured, len(extended), len(points), None if sky_fitted else 0.0)
-    sky = parts.sky if parts is not None and sky_fitted else measured.sky
+def _components(
+    galaxy: Galaxy, members: list[Component], measured: Measurement, level: float | None
+) -> list[Values]:
+    """Guessed values of components at one place."""
+    extended = [c for c in members if c.declaration.kind in _EXTENDED and not _is_bar(c)]
+    bars = [c for c in members if _is_bar(c)]
+    if bars and not extended:
+        extended, bars = bars, []
+    points = [component for component in members if component.declaration.kind == "point"]
+    parts = _parts(measured, len(extended), len(points), level)
+    sky = parts.sky if parts is not None and level is None else measured.sky
     inner = _inner(extended)
     result = []
-    for component in model.components:
+    for component in members:
         kind = component.declaration.kind
         if kind == "sky":
             result.append({"level": sky, "slope_x": 0.0, "slope_y": 0.0})
         elif kind == "point":
             share = (parts.fraction if parts is not None else 0.1) if extended else 1.0
             result.append(_place(measured, galaxy, share * measured.flux / len(points)))
+        elif component in bars:
+            result.append(_bar(galaxy, measured, parts))
         else:
             result.append(_extended(galaxy, measured, component, extended, inner, parts, bool(points)))
     return result
+
+
+def _is_bar(component: Component) -> bool:
+    """Whether a component is a bar, by its name."""
+    return component.name.startswith("bar") and component.declaration.kind in _EXTENDED
+
+
+def _bar(galaxy: Galaxy, measured: Measurement, parts: TwoParts | None) -> Values:
+    """A bar between bulge and disk in size, with a sixth of the light."""
+    r_eff = 0.6 * measured.r_eff
+    if parts is not None:
+        r_eff = math.sqrt(max(parts.r_inner, 0.2 * parts.r_outer) * parts.r_outer / measured.q)
+    values = _place(measured, galaxy, measured.flux / 6.0)
+    r_eff = max(r_eff, 0.1)
+    return values | {"q": 0.4, "pa": measured.pa, "r_eff": r_eff, "n": 0.6, "fwhm": 2.0 * r_eff}
 
 
 def _parts(measured: Measurement, extended: int, points: int, sky: float | None) -> TwoParts | None:
@@ -168,7 +229,9 @@ def _value(component: Component, name: str, guessed: Values) -> float:
     if parameter.start is not None:
         return float(parameter.start)
     declared = next(p for p in component.declaration.parameters if p.name == name)
-    if name in guessed:
+    if declared.start_in_r_eff is not None and "r_eff" in guessed:
+        value = declared.start_in_r_eff * guessed["r_eff"]
+    elif name in guessed:
         value = guessed[name]
     elif name.startswith("r_") and "r_eff" in guessed:
         value = guessed["r_eff"]

@@ -2,8 +2,11 @@
 
 declaration   what a profile is; normalisation and derivatives for those without closed forms
 registry      look up by name, register one's own, load a user's file
-sersic        Sérsic, exponential disk
-gaussian      Gaussian, Moffat
+quadrature    integrals over radius of profiles that bend or end somewhere
+sersic        Sérsic, exponential disk; beside it de_vaucouleurs and core_sersic
+gaussian      Gaussian, Moffat; beside them mge (six Gaussians) and ring
+ferrer, king, broken_exponential, nuker
+              one family each
 sky           point source, flat sky, tilted sky
 """
 

@@ -63,11 +63,11 @@ def sersic_b(n: Tensor) -> Tensor:
     ----------
     Ciotti & Bertin 1999, A&A 352, 447.
     """
-    return _b_and_slope(n)[0]
+    return sersic_b_and_slope(n)[0]
 
 
-def _b_and_slope(n: Tensor) -> tuple[Tensor, Tensor]:
-    """b_n and db_n/dn: the series and its derivative, differentiable itself."""
+def sersic_b_and_slope(n: Tensor) -> tuple[Tensor, Tensor]:
+    """`sersic_b` and its derivative in n, (B,) each; differentiable themselves."""
     import torch
 
     coefficients = _b_over_n_series(n.device)
@@ -98,14 +98,14 @@ def sersic_flux_slopes(r_eff: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:
     """Closed form of d ln(flux) in r_eff and n."""
     import torch
 
-    b, slope = _b_and_slope(n)
+    b, slope = sersic_b_and_slope(n)
     in_n = 1.0 / n + slope - 2.0 * b.log() - 2.0 * n * slope / b + 2.0 * torch.digamma(2.0 * n)
     return 2.0 / r_eff, in_n
 
 
 def sersic_derivatives(r: Tensor, r_eff: Tensor, n: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """Closed form of what `with_derivatives` finds: one log and two exps per pixel."""
-    b, b_slope = _b_and_slope(n)
+    b, b_slope = sersic_b_and_slope(n)
     inverse = 1.0 / n
     log_t = (r * (1.0 / r_eff)).log_().mul_(inverse)
     t = log_t.exp()

@@ -34,6 +34,8 @@ def test_closed_flux_equals_quadrature(name):
     if name == "moffat":
         # Shallow wings carry flux beyond the quadrature's reach.
         shape[1] = shape[1].clamp_min(1.5)
+    if name == "nuker":
+        shape[2] = shape[2].clamp_min(3.5)
     by_quadrature = profiles.total(dataclasses.replace(profile, flux=None), *shape)
     torch.testing.assert_close(profiles.total(profile, *shape), by_quadrature, rtol=1e-6, atol=0)
 
