@@ -16,7 +16,7 @@ from galviewer.errors import ModelError
 from galviewer.model.priors import Order, Prior
 from galviewer.profiles import Profile, ProfileParameter
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
+_NAME = re.compile(r"(?!(?:name|orders)\Z)[A-Za-z][A-Za-z0-9]*\Z")
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Component:
             raise ModelError(
                 f"component {self.name!r}",
                 "is not a usable name",
-                "letters and digits, starting with a letter",
+                "letters and digits, starting with a letter, not 'name' or 'orders'",
             )
         declared = self.declaration.parameters
         if not self.parameters:
