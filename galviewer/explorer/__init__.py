@@ -3,11 +3,8 @@
 source       where galaxies come from: folder, run directory, memory
 run_source   a run directory's galaxies, fits and catalogue rows
 state        what one session looks at; no widgets
-scene        what the present values look like: images, chi2, annuli
 edits        changes of a model, as pure functions
 ranges       slider ranges and digits
-annuli       means in elliptical annuli
-curves       numbers of the profile's plots
 stretch      display limits and palettes
 sky          sky coordinates for the browser
 theme        colours and type

@@ -6,13 +6,29 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 
 import numpy as np
 
 from galviewer import profiles
 from galviewer.model import Component, Model, Tie
+from galviewer.products.scene import brightest, ellipse
+
+__all__ = [
+    "add",
+    "brightest",
+    "carried",
+    "clipped",
+    "duplicate",
+    "ellipse",
+    "free_name",
+    "remove",
+    "set_bounds",
+    "set_fixed",
+    "set_tie",
+    "transfer",
+    "with_ties",
+]
 
 _PLACE = frozenset({"x", "y", "mag", "level", "slope_x", "slope_y"})
 _STEMS = {"flat_sky": "sky", "tilted_sky": "sky", "exponential": "disk"}
@@ -138,32 +154,3 @@ def remove(model: Model, values: np.ndarray, name: str) -> tuple[Model, np.ndarr
     kept = np.delete(values, np.arange(len(values))[model.component_slices[name]])
     shrunk = dataclasses.replace(model.without_component(name), name="")
     return shrunk, clipped(shrunk, kept)
-
-
-def brightest(model: Model, values: np.ndarray) -> str | None:
-    """Name of the brightest component with a magnitude, elliptical ones first; None if there is none."""
-    best: tuple[bool, float, str] | None = None
-    for component in model.components:
-        names = [p.name for p in component.parameters]
-        if "mag" not in names:
-            continue
-        mag = float(values[model.component_slices[component.name]][names.index("mag")])
-        key = ("q" not in names, mag if math.isfinite(mag) else math.inf, component.name)
-        best = key if best is None or key < best else best
-    return best[2] if best else None
-
-
-def ellipse(model: Model, values: np.ndarray, name: str) -> dict[str, float] | None:
-    """Centre, size (pixel along the major axis), q, pa and boxiness of a component; None for a sky.
-
-    The size is the half-light radius where the profile has one, half the fwhm otherwise, and 0 for a point.
-    """
-    component = model.component(name)
-    own = dict(zip((p.name for p in component.parameters), values[model.component_slices[name]], strict=True))
-    if "x" not in own:
-        return None
-    declaration = profiles.get(component.profile)
-    size = own.get("r_eff", own.get("fwhm", own.get(declaration.size, 0.0) * 2) / 2)
-    found = {"x": own["x"], "y": own["y"], "size": size}
-    found |= {"q": own.get("q", 1.0), "pa": own.get("pa", 0.0), "boxiness": own.get("boxiness", 0.0)}
-    return {key: float(value) for key, value in found.items()}

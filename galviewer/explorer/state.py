@@ -20,10 +20,10 @@ import param
 from galviewer.errors import GalviewerError
 from galviewer.explorer import edits
 from galviewer.explorer.rendering import LiveModel
-from galviewer.explorer.scene import Scene
 from galviewer.explorer.source import Source, open_source
 from galviewer.model import Model, Tie
 from galviewer.model import load as load_model
+from galviewer.products.scene import Scene
 
 if TYPE_CHECKING:
     from galviewer.products import GalaxyFit

@@ -1,4 +1,4 @@
-"""What a fit leaves behind. numpy, astropy and pyarrow only: a finished run is read without torch.
+"""What a fit leaves behind. No torch: a finished run is read without it.
 
 fitted      GalaxyFit, everything known about one fitted galaxy
 photometry  half-light radii, surface brightness, error propagation: closed forms on plain floats
@@ -6,6 +6,11 @@ catalogue   the columns of a catalogue, each with unit and description, and one 
 tables      catalogues as Parquet parts and as FITS, Parquet, ECSV, VOTable, CSV and HDF5 files
 blocks      one FITS file per galaxy: data, model, residual, sigma, mask, components, parameters
 fitsfile    the small, fast FITS writer below the blocks
+scene       what parameter values look like: images, chi2, annuli
+annuli      means in elliptical annuli
+curves      numbers of the radial profile and of the histogram of residuals
+figures     a fit as one publication-ready figure (matplotlib)
+companions  non-parametric quantities beside the fit (statmorph)
 files       files that are there completely or not at all; names that are safe on disk
 """
 

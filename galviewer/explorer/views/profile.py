@@ -13,8 +13,8 @@ from bokeh.plotting import figure
 
 from galviewer.explorer import theme
 from galviewer.explorer.component import Component, static
-from galviewer.explorer.curves import HISTOGRAM_EDGES, Curves, radius_ticks, scaled
 from galviewer.explorer.state import State
+from galviewer.products.curves import HISTOGRAM_EDGES, Curves, radius_ticks, scaled
 
 _LEFT, _RIGHT = 62, 8
 _UNIT = np.linspace(-6, 6, 121)

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from galviewer.explorer.curves import HISTOGRAM_EDGES, Curves, radius_ticks, scaled
-from galviewer.explorer.scene import Scene, reference_geometry
 from galviewer.model import template
+from galviewer.products.curves import HISTOGRAM_EDGES, Curves, radius_ticks, scaled
+from galviewer.products.scene import Scene, reference_geometry
 from galviewer.survey import Galaxy
 
 MODEL = template("sersic+sky")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from galviewer.explorer import edits
-from galviewer.explorer.annuli import Annuli, Geometry
+from galviewer import profiles
+from galviewer.products.annuli import Annuli, Geometry
 
 if TYPE_CHECKING:
     from galviewer.model import Model
@@ -111,9 +112,38 @@ class Scene:
 
 def reference_geometry(model: Model, values: np.ndarray, galaxy: Galaxy) -> Geometry:
     """The ellipse of the annuli: that of the brightest component, or a circle about the centre."""
-    leader = edits.brightest(model, values)
-    shape = edits.ellipse(model, values, leader) if leader else None
+    leader = brightest(model, values)
+    shape = ellipse(model, values, leader) if leader else None
     if shape is None or not all(np.isfinite(list(shape.values()))):
         height, width = galaxy.image.shape
         return Geometry((width - 1) / 2, (height - 1) / 2)
     return Geometry(shape["x"], shape["y"], max(shape["q"], 0.05), shape["pa"])
+
+
+def brightest(model: Model, values: np.ndarray) -> str | None:
+    """Name of the brightest component with a magnitude, elliptical ones first; None if there is none."""
+    best: tuple[bool, float, str] | None = None
+    for component in model.components:
+        names = [p.name for p in component.parameters]
+        if "mag" not in names:
+            continue
+        mag = float(values[model.component_slices[component.name]][names.index("mag")])
+        key = ("q" not in names, mag if math.isfinite(mag) else math.inf, component.name)
+        best = key if best is None or key < best else best
+    return best[2] if best else None
+
+
+def ellipse(model: Model, values: np.ndarray, name: str) -> dict[str, float] | None:
+    """Centre, size (pixel along the major axis), q, pa and boxiness of a component; None for a sky.
+
+    The size is the half-light radius where the profile has one, half the fwhm otherwise, and 0 for a point.
+    """
+    component = model.component(name)
+    own = dict(zip((p.name for p in component.parameters), values[model.component_slices[name]], strict=True))
+    if "x" not in own:
+        return None
+    declaration = profiles.get(component.profile)
+    size = own.get("r_eff", own.get("fwhm", own.get(declaration.size, 0.0) * 2) / 2)
+    found = {"x": own["x"], "y": own["y"], "size": size}
+    found |= {"q": own.get("q", 1.0), "pa": own.get("pa", 0.0), "boxiness": own.get("boxiness", 0.0)}
+    return {key: float(value) for key, value in found.items()}

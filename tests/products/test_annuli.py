@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from galviewer.explorer.annuli import Annuli, Geometry, edges, psf_fwhm
+from galviewer.products.annuli import Annuli, Geometry, edges, psf_fwhm
 
 
 def test_radius_runs_along_the_major_axis():

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from galviewer import profiles
-from galviewer.explorer.annuli import psf_fwhm
+from galviewer.products.annuli import psf_fwhm
 
 if TYPE_CHECKING:
-    from galviewer.explorer.scene import Scene
+    from galviewer.products.scene import Scene
     from galviewer.survey import Galaxy
 
 _STEP = 0.25
