@@ -24,6 +24,9 @@ Values = dict[str, float]
 _APART = 2.0
 """Distance (pixels) from which two places are different objects."""
 
+_BAR = 0.15
+"""Share of the light with which a bar starts."""
+
 _EXTENDED = ("elliptical", "planar")
 """Kinds of profiles with a size."""
 
@@ -137,6 +140,7 @@ def _components(
             result.append(_bar(galaxy, measured, parts))
         else:
             result.append(_extended(galaxy, measured, component, extended, inner, parts, bool(points)))
+            result[-1]["mag"] += conventions.flux_to_mag(1.0 - _BAR * len(bars), 0.0)
     return result
 
 
@@ -146,11 +150,11 @@ def _is_bar(component: Component) -> bool:
 
 
 def _bar(galaxy: Galaxy, measured: Measurement, parts: TwoParts | None) -> Values:
-    """A bar between bulge and disk in size, with a sixth of the light."""
+    """A bar between bulge and disk in size."""
     r_eff = 0.6 * measured.r_eff
     if parts is not None:
         r_eff = math.sqrt(max(parts.r_inner, 0.2 * parts.r_outer) * parts.r_outer / measured.q)
-    values = _place(measured, galaxy, measured.flux / 6.0)
+    values = _place(measured, galaxy, _BAR * measured.flux)
     r_eff = max(r_eff, 0.1)
     return values | {"q": 0.4, "pa": measured.pa, "r_eff": r_eff, "n": 0.6, "fwhm": 2.0 * r_eff}
 

@@ -17,6 +17,7 @@ _SERSIC = Component("sersic", "sersic")
 _SKY = Component("sky", "flat_sky")
 _BULGE = Component("bulge", "sersic").replace("n", upper=8.0)
 _DISK = _same_centre(Component("disk", "exponential"), "bulge")
+_BAR = _same_centre(Component("bar", "sersic"), "bulge").replace("n", lower=0.2, upper=2.0)
 _POINT = _same_centre(Component("point", "point"), "sersic")
 
 _TEMPLATES = {
@@ -24,7 +25,10 @@ _TEMPLATES = {
     "sersic+sky": (_SERSIC, _SKY),
     "bulge+disk": (_BULGE, _DISK),
     "bulge+disk+sky": (_BULGE, _DISK, _SKY),
+    "bulge+bar+disk": (_BULGE, _BAR, _DISK),
+    "bulge+bar+disk+sky": (_BULGE, _BAR, _DISK, _SKY),
     "sersic+point": (_SERSIC, _POINT),
+    "sersic+point+sky": (_SERSIC, _POINT, _SKY),
 }
 
 TEMPLATES: tuple[str, ...] = tuple(_TEMPLATES)
@@ -32,7 +36,7 @@ TEMPLATES: tuple[str, ...] = tuple(_TEMPLATES)
 
 
 def template(name: str) -> Model:
-    """A ready-made model; bulge and disk, and galaxy and point source, share their centre.
+    """A ready-made model; bulge, bar and disk, and galaxy and point source, share their centre.
 
     Raises
     ------

@@ -28,6 +28,8 @@ VALUES = {
     "disk_r_eff": 9.1, "disk_q": 0.5, "disk_pa": 33.0, "disk_boxiness": 0.0, "sky_level": 0.12,
     "sersic_x": 20.25, "sersic_y": 14.5,
     "sersic_mag": 17.0, "sersic_r_eff": 6.0, "sersic_n": 2.5, "sersic_q": 0.6, "sersic_pa": 45.0,
+    "bar_x": 20.0, "bar_y": 15.0, "bar_mag": 18.9, "bar_r_eff": 4.8, "bar_n": 0.6, "bar_q": 0.4,
+    "bar_pa": 75.0, "bar_boxiness": 0.0,
     "sersic_boxiness": 0.0, "point_x": 20.25, "point_y": 14.5, "point_mag": 19.5,
 }  # fmt: skip
 
