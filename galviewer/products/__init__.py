@@ -2,7 +2,8 @@
 
 fitted      GalaxyFit, everything known about one fitted galaxy
 photometry  half-light radii, surface brightness, error propagation: closed forms on plain floats
-catalogue   the columns of a catalogue, each with unit and description, and one galaxy's values
+columns     the columns of a catalogue, each with unit and description
+catalogue   one galaxy's values for them
 tables      catalogues as Parquet parts and as FITS, Parquet, ECSV, VOTable, CSV and HDF5 files
 blocks      one FITS file per galaxy: data, model, residual, sigma, mask, components, parameters
 fitsfile    the small, fast FITS writer below the blocks
@@ -14,6 +15,6 @@ companions  non-parametric quantities beside the fit (statmorph)
 files       files that are there completely or not at all; names that are safe on disk
 """
 
-from galviewer.products.fitted import GalaxyFit
+from galviewer.products.fitted import Choice, GalaxyFit
 
-__all__ = ["GalaxyFit"]
+__all__ = ["Choice", "GalaxyFit"]

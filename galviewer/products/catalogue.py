@@ -1,20 +1,24 @@
-"""The columns of a catalogue, each with unit and description, and one galaxy's values for them.
-
-Order: ``name``; per component its parameters, each with ``_err`` and ``_init``, then what follows from them;
-totals; the quality of the fit; the input. Missing values are nan, empty text, or -1 for counts.
-"""
+"""One galaxy's values for the columns of a catalogue. Missing ones are nan, empty text, or -1 for counts."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-import unicodedata
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from galviewer import conventions, flags
+from galviewer.products.columns import (
+    TIME_COLUMNS,
+    ColumnInfo,
+    bic_column,
+    choice_columns,
+    columns,
+    has_bulge_and_disk,
+    is_neighbour,
+)
 from galviewer.products.fitted import GalaxyFit
 from galviewer.products.photometry import HalfLight, half_light, propagate, surface_brightness
 
@@ -28,99 +32,12 @@ HalfLightFinder = Callable[[str, dict[str, float]], HalfLight]
 _LN_FLUX_PER_MAG = 1.0 / conventions.MAG_PER_LN_FLUX
 
 
-class ColumnInfo(NamedTuple):
-    """One column of a catalogue.
-
-    Parameters
-    ----------
-    name : str
-        As in every exported table.
-    unit : str
-        Empty when dimensionless; "image unit" is whatever the galaxy's pixels are in.
-    description : str
-        One line.
-    dtype : {"text", "float", "int"}
-        UTF-8 text, 64-bit float (nan = missing), 64-bit integer.
-    """
-
-    name: str
-    unit: str
-    description: str
-    dtype: Literal["text", "float", "int"] = "float"
-
-
-TIME_COLUMNS = ("seconds",)
-"""Columns that differ between two runs of the same fit."""
-
-_NAME = ColumnInfo("name", "", "galaxy, as named by its files or table", "text")
-
-_TOTALS = (
-    ColumnInfo("total_flux", "image unit", "flux of all components except the sky"),
-    ColumnInfo("total_mag", "mag", "magnitude of all components except the sky"),
-    ColumnInfo("total_mag_err", "mag", "one standard deviation of total_mag, with the covariance"),
-)
-
-_BT = (
-    ColumnInfo("bt", "", "bulge-to-total flux ratio"),
-    ColumnInfo("bt_err", "", "one standard deviation of bt"),
-)
-
-_QUALITY = (
-    ColumnInfo("chi2", "", "sum of ((data - model) / sigma)^2 over unmasked pixels"),
-    ColumnInfo("chi2_nu", "", "chi2 per degree of freedom, n_pixels - n_free"),
-    ColumnInfo("n_pixels", "", "unmasked pixels", "int"),
-    ColumnInfo("n_free", "", "free parameters", "int"),
-    ColumnInfo("iterations", "", "steps the fit took", "int"),
-    ColumnInfo("seconds", "s", "this galaxy's share of its batch's time"),
-    ColumnInfo("flags", "", "outcome, one bit per flag; 0 is a clean fit", "int"),
-    ColumnInfo("flag_names", "", "names of the flags set, separated by commas", "text"),
-    ColumnInfo("message", "", "what failed or was repaired, in words", "text"),
-    ColumnInfo(
-        "snr", "", "signal to noise: root of the sum of (model without sky / sigma)^2 over the pixels"
-    ),
-)
-
-_INPUT = (
-    ColumnInfo("model", "", "name of the model fitted", "text"),
-    ColumnInfo("zeropoint", "mag", "magnitude of one image unit"),
-    ColumnInfo("pixel_scale", "arcsec / pixel", "side of a pixel; nan where unknown"),
-    ColumnInfo("image_width", "pixel", "columns of the image", "int"),
-    ColumnInfo("image_height", "pixel", "rows of the image", "int"),
-    ColumnInfo("sigma_origin", "", "origin of sigma: file, gain (gain and read noise) or background", "text"),
-    ColumnInfo("psf_kind", "", "effective (contains the pixel), optical (does not) or none", "text"),
-    ColumnInfo("input_checksum", "", "BLAKE2b of image, sigma, mask and PSF as they were fitted", "text"),
-)
-
-
-def columns(model: Model) -> tuple[ColumnInfo, ...]:
-    """All columns of a catalogue of fits of `model`, in order.
-
-    Parameters
-    ----------
-    model : Model
-        The fitted model.
-
-    Returns
-    -------
-    tuple of ColumnInfo
-        Each name once.
-    """
-    infos = [_NAME]
-    for component in model.components:
-        infos += _parameter_columns(component)
-        infos += _derived_columns(component)
-    infos += _TOTALS
-    if _has_bulge_and_disk(model):
-        infos += _BT
-    infos += [*_QUALITY, *_INPUT]
-    unique: dict[str, ColumnInfo] = {}
-    for info in infos:
-        unique.setdefault(info.name, info)
-    return tuple(unique.values())
-
-
-def row(fit: GalaxyFit, find_half_light: HalfLightFinder = half_light) -> dict[str, Any]:
-    """One galaxy's values for `columns(fit.model)`.
+def row(
+    fit: GalaxyFit,
+    find_half_light: HalfLightFinder = half_light,
+    infos: Sequence[ColumnInfo] | None = None,
+) -> dict[str, Any]:
+    """One galaxy's values for the columns of a catalogue.
 
     Parameters
     ----------
@@ -128,6 +45,8 @@ def row(fit: GalaxyFit, find_half_light: HalfLightFinder = half_light) -> dict[s
         The fit, with its model image for the signal to noise.
     find_half_light : callable
         Half-light radius of a profile; replace it for profiles without a closed form.
+    infos : sequence of ColumnInfo, optional
+        The columns; those of the fit's own model by default.
 
     Returns
     -------
@@ -140,6 +59,7 @@ def row(fit: GalaxyFit, find_half_light: HalfLightFinder = half_light) -> dict[s
         values[column] = float(fit.parameters[k])
         values[f"{column}_err"] = float(fit.errors[k])
         values[f"{column}_init"] = float(fit.starts[k])
+    values["n_neighbours"] = sum(is_neighbour(component.name) for component in model.components)
     covariance = full_covariance(fit)
     derived = _fluxes(fit, covariance)
     for component in model.components:
@@ -147,12 +67,19 @@ def row(fit: GalaxyFit, find_half_light: HalfLightFinder = half_light) -> dict[s
             derived |= _brightness(fit, component, covariance, find_half_light)
         if component.declaration.kind != "sky":
             derived |= _sky_position(fit, component)
-    derived |= _quality(fit) | _input(galaxy, fit)
+    derived |= _quality(fit) | _input(galaxy, fit) | _choice(fit)
     values = derived | values
-    return {info.name: values.get(info.name, _MISSING[info.dtype]) for info in columns(model)}
+    infos = columns(model) if infos is None else infos
+    return {info.name: values.get(info.name, _MISSING[info.dtype]) for info in infos}
 
 
-def skipped_row(name: str, model: Model, message: str, bits: int = int(flags.Flag.SKIPPED)) -> dict[str, Any]:
+def skipped_row(
+    name: str,
+    model: Model,
+    message: str,
+    bits: int = int(flags.Flag.SKIPPED),
+    infos: Sequence[ColumnInfo] | None = None,
+) -> dict[str, Any]:
     """The row of a galaxy that could not be read: its name, flags and reason, the rest missing."""
     known = {
         "name": name,
@@ -161,7 +88,8 @@ def skipped_row(name: str, model: Model, message: str, bits: int = int(flags.Fla
         "message": message,
         "model": model.name,
     }
-    return {info.name: known.get(info.name, _MISSING[info.dtype]) for info in columns(model)}
+    infos = columns(model) if infos is None else infos
+    return {info.name: known.get(info.name, _MISSING[info.dtype]) for info in infos}
 
 
 def full_covariance(fit: GalaxyFit) -> np.ndarray:
@@ -200,58 +128,18 @@ def input_checksum(galaxy: Galaxy) -> str:
 _MISSING: dict[str, Any] = {"text": "", "float": math.nan, "int": -1}
 
 
-def _parameter_columns(component: Component) -> list[ColumnInfo]:
-    infos = []
-    for parameter in component.parameters:
-        name = f"{component.name}_{parameter.name}"
-        infos += [
-            ColumnInfo(name, parameter.unit, f"{component.name}: {_without_accents(parameter.meaning)}"),
-            ColumnInfo(
-                f"{name}_err", parameter.unit, f"one standard deviation of {name}; nan where there is none"
-            ),
-            ColumnInfo(f"{name}_init", parameter.unit, f"value of {name} the fit started from"),
-        ]
-    return infos
-
-
-def _without_accents(text: str) -> str:
-    """ASCII for FITS headers: Sérsic as Sersic."""
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-
-
-def _derived_columns(component: Component) -> list[ColumnInfo]:
-    """What follows from a component's parameters; nothing for sky."""
-    c, kind = component.name, component.declaration.kind
-    if kind == "sky":
-        return []
-    infos = [
-        ColumnInfo(f"{c}_flux", "image unit", f"{c}: total flux, to infinite radius"),
-        ColumnInfo(f"{c}_flux_err", "image unit", f"one standard deviation of {c}_flux"),
-        ColumnInfo(f"{c}_fraction", "", f"{c}: flux over that of all components except the sky"),
-        ColumnInfo(f"{c}_fraction_err", "", f"one standard deviation of {c}_fraction, with the covariance"),
-        ColumnInfo(f"{c}_ra", "deg", f"{c}: right ascension of the centre; nan without WCS"),
-        ColumnInfo(f"{c}_dec", "deg", f"{c}: declination of the centre; nan without WCS"),
-    ]
-    if kind == "elliptical":
-        infos += [
-            ColumnInfo(f"{c}_pa_sky", "deg", f"{c}: position angle on the sky, north through east, 0 to 180"),
-            ColumnInfo(f"{c}_r_eff_arcsec", "arcsec", f"{c}: half-light radius along the major axis"),
-            ColumnInfo(f"{c}_mu_eff", "mag / arcsec2", f"{c}: surface brightness at the half-light radius"),
-            ColumnInfo(f"{c}_mu_eff_err", "mag / arcsec2", f"one standard deviation of {c}_mu_eff"),
-            ColumnInfo(f"{c}_mean_mu_eff", "mag / arcsec2", f"{c}: mean surface brightness within it"),
-        ]
-    return infos
-
-
-def _has_bulge_and_disk(model: Model) -> bool:
-    return {"bulge", "disk"} <= {c.name for c in model.components if c.declaration.kind == "elliptical"}
-
-
 def _fluxes(fit: GalaxyFit, covariance: np.ndarray) -> dict[str, float]:
-    """Fluxes, fractions and totals of the components that have a magnitude, with errors."""
-    luminous = [c.name for c in fit.model.components if c.declaration.kind != "sky"]
+    """Fluxes, fractions and totals of the components that have a magnitude, with errors; neighbours apart."""
+    values: dict[str, float] = {}
+    shown = [c.name for c in fit.model.components if c.declaration.kind != "sky"]
+    luminous = [name for name in shown if not is_neighbour(name)]
+    for name in set(shown) - set(luminous):
+        k = fit.model.index(f"{name}_mag")
+        flux = float(conventions.mag_to_flux(fit.parameters[k], fit.galaxy.zeropoint))
+        error = flux * _LN_FLUX_PER_MAG * float(_errors(covariance[k, k][None, None])[0])
+        values |= {f"{name}_flux": flux, f"{name}_flux_err": abs(error)}
     if not luminous:
-        return {}
+        return values
     at = [fit.model.index(f"{name}_mag") for name in luminous]
     mags, zeropoint = fit.parameters[at], fit.galaxy.zeropoint
     fluxes = conventions.mag_to_flux(mags, zeropoint)
@@ -262,14 +150,13 @@ def _fluxes(fit: GalaxyFit, covariance: np.ndarray) -> dict[str, float]:
     slopes = fractions[:, None] * (np.eye(len(at)) - fractions[None, :])
     fraction_errors = _errors(slopes @ ln_flux_covariance @ slopes.T)
     flux_errors = fluxes * _errors(ln_flux_covariance)
-    values: dict[str, float] = {}
     for k, name in enumerate(luminous):
         values |= {f"{name}_flux": float(fluxes[k]), f"{name}_flux_err": float(flux_errors[k])}
         values |= {f"{name}_fraction": float(fractions[k]), f"{name}_fraction_err": float(fraction_errors[k])}
     values["total_flux"], values["total_mag"] = total, conventions.flux_to_mag(total, zeropoint)
     spread = float(_errors((fractions @ ln_flux_covariance @ fractions)[None, None])[0])
     values["total_mag_err"] = spread * abs(conventions.MAG_PER_LN_FLUX)
-    if _has_bulge_and_disk(fit.model):
+    if has_bulge_and_disk(fit.model):
         values |= {"bt": values["bulge_fraction"], "bt_err": values["bulge_fraction_err"]}
     return values
 
@@ -338,11 +225,21 @@ def _quality(fit: GalaxyFit) -> dict[str, Any]:
     }
 
 
+def _choice(fit: GalaxyFit) -> dict[str, Any]:
+    if fit.choice is None:
+        return {}
+    tried = {bic_column(name): float(bic) for name, bic in fit.choice.tried.items()}
+    return {"model_reason": fit.choice.reason, "bic": float(fit.choice.bic)} | tried
+
+
 def _signal_to_noise(fit: GalaxyFit) -> float:
     """Signal to noise of the model's light, which is that of an optimal filter."""
     if fit.model_image is None or not fit.usable:
         return math.nan
     light = np.asarray(fit.model_image, dtype=float)
+    if fit.component_images is not None:
+        others = [is_neighbour(component.name) for component in fit.model.components]
+        light = light - fit.component_images[others].sum(0)
     height, width = light.shape
     for component in fit.model.components:
         if component.declaration.kind != "sky":
@@ -367,3 +264,17 @@ def _input(galaxy: Galaxy, fit: GalaxyFit) -> dict[str, Any]:
         "psf_kind": fit.psf_kind if galaxy.psf is not None else "",
         "input_checksum": input_checksum(galaxy),
     }
+
+
+__all__ = [
+    "TIME_COLUMNS",
+    "ColumnInfo",
+    "HalfLightFinder",
+    "choice_columns",
+    "columns",
+    "full_covariance",
+    "input_checksum",
+    "is_neighbour",
+    "row",
+    "skipped_row",
+]

@@ -19,6 +19,25 @@ def _no_covariance() -> np.ndarray:
     return np.zeros((0, 0))
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Why a fit has the model that it has.
+
+    Parameters
+    ----------
+    reason : str
+        In words.
+    bic : float
+        Of the chosen model.
+    tried : dict
+        BIC of every model that was fitted, by its name.
+    """
+
+    reason: str
+    bic: float
+    tried: dict[str, float] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class GalaxyFit:
     """The fit of one model to one galaxy.
@@ -58,6 +77,8 @@ class GalaxyFit:
         What went wrong or was repaired, in words.
     psf_kind : str
         "effective", "optical", or "" without a PSF.
+    choice : Choice, optional
+        Why this model, where it was chosen among several.
     """
 
     name: str
@@ -78,6 +99,7 @@ class GalaxyFit:
     component_images: np.ndarray | None = None
     message: str = ""
     psf_kind: str = ""
+    choice: Choice | None = None
 
     @property
     def usable(self) -> bool:

@@ -11,6 +11,8 @@ from galviewer import guess
 from galviewer.model import Model, load
 from galviewer.products import GalaxyFit
 from galviewer.run.batches import fit_batch, fit_model, make_problem
+from galviewer.run.choice import choose
+from galviewer.run.ladder import is_ladder
 from galviewer.survey import Galaxy
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ def fit_galaxies(
     galaxies : sequence of Galaxy
         Checked by the survey.
     model : Model or str
-        What is fitted, or a template's name.
+        What is fitted, or a template's name; "auto", "auto+sky" or "auto-sky" chooses one for each galaxy,
+        see `galviewer.run.choice.choose`.
     settings : FitSettings, optional
         How to fit.
     starts : sequence of ndarray (P,) or None, optional
@@ -53,8 +56,10 @@ def fit_galaxies(
     from galviewer.fit import FitSettings, choose_device
 
     settings = settings or FitSettings()
-    model = load(model) if isinstance(model, str) else model
     choose_device(settings.device)
+    if isinstance(model, str) and is_ladder(model):
+        return choose(galaxies, model, settings, starts, images)
+    model = load(model) if isinstance(model, str) else model
     return fit_model(galaxies, model, settings, starts, images)
 
 
