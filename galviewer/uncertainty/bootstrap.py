@@ -100,9 +100,7 @@ def _chunk(problem: Problem, settings: FitSettings) -> int:
     """Refits that are worked on together."""
     device = problem.data.device
     layout = problem.renderer.layout
-    size = choose_batch_size(
-        settings, layout.n_planes + len(layout.sky), 2 * problem.data.shape[1], device
-    )
+    size = choose_batch_size(settings, layout.n_planes + len(layout.sky), 2 * problem.data.shape[1], device)
     return size if device.type == "cuda" else min(max(size, _SMALLEST_BATCH), _LARGEST_BATCH)
 
 

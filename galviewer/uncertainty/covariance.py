@@ -89,7 +89,9 @@ def full(model: Model, matrix: Tensor) -> Tensor:
     Tensor, (B, P, P)
         Zero for fixed parameters; nan for those that depend on a free one without an error.
     """
-    expansion = torch.as_tensor(model.affine[0][:, list(model.free)], dtype=matrix.dtype, device=matrix.device)
+    expansion = torch.as_tensor(
+        model.affine[0][:, list(model.free)], dtype=matrix.dtype, device=matrix.device
+    )
     unknown = matrix.diagonal(dim1=1, dim2=2).isnan()
     wide = expansion @ matrix.masked_fill(unknown[:, :, None] | unknown[:, None, :], 0.0) @ expansion.T
     lost = ((expansion != 0)[None] & unknown[:, None, :]).any(2)
