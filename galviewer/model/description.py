@@ -77,10 +77,10 @@ class Parameter:
 
     @classmethod
     def declared(cls, declaration: ProfileParameter) -> Parameter:
-        """The parameter as its profile declares it; measured unless the declaration fixes it."""
+        """The parameter as its profile declares it; measured unless the declaration fixes its value."""
         return cls(
             name=declaration.name,
-            start=declaration.default if declaration.fixed else None,
+            start=declaration.default if declaration.fixed and declaration.start_in_r_eff is None else None,
             lower=declaration.lower,
             upper=declaration.upper,
             fixed=declaration.fixed,

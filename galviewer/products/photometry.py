@@ -21,7 +21,8 @@ class HalfLight(NamedTuple):
     radius : float
         Major-axis half-light radius, pixels.
     mean_over_edge : float
-        Mean surface brightness inside that isophote over the brightness on it, > 1 for falling profiles.
+        Mean surface brightness inside that isophote over the brightness on it; > 1 for falling profiles,
+        which a ring is not.
     """
 
     radius: float
@@ -77,7 +78,7 @@ def half_light(profile: str, shape: dict[str, float]) -> HalfLight:
     Parameters
     ----------
     profile : str
-        sersic, exponential, gaussian or moffat; any other gives `UNKNOWN`.
+        sersic, exponential, de_vaucouleurs, gaussian or moffat; any other gives `UNKNOWN`.
     shape : dict
         The profile's shape parameters by name.
 
@@ -96,6 +97,8 @@ def half_light(profile: str, shape: dict[str, float]) -> HalfLight:
         return HalfLight(shape["r_eff"], _sersic_mean_over_edge(shape["n"]))
     if profile == "exponential":
         return HalfLight(shape["r_eff"], _sersic_mean_over_edge(1.0))
+    if profile == "de_vaucouleurs":
+        return HalfLight(shape["r_eff"], _sersic_mean_over_edge(4.0))
     if profile == "gaussian":
         return HalfLight(0.5 * shape["fwhm"], _sersic_mean_over_edge(0.5))
     if profile == "moffat":

@@ -38,7 +38,8 @@ class ProfileParameter:
     fixed : bool
         Whether templates hold it fixed (boxiness).
     start_in_r_eff : float or None
-        Start value in units of the measured half-light radius, for lengths that follow it.
+        Start value in units of the measured half-light radius, for lengths that follow it; a fixed one
+        is held there.
     """
 
     name: str
