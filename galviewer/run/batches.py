@@ -161,6 +161,24 @@ def make_problem(galaxies: list[Galaxy], model: Model, settings: FitSettings, de
     )
 
 
+def chi2_of(
+    galaxy: Galaxy, model: Model, settings: FitSettings, candidates: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Chi-square of several sets of parameters (P,) of one galaxy; inf where the model is not finite."""
+    import torch
+
+    from galviewer.fit import choose_device
+
+    device = choose_device(settings.device)
+    problem = make_problem([galaxy] * len(candidates), model, settings, device)
+    with torch.inference_mode():
+        drawn = problem.renderer.component_images(torch.as_tensor(np.stack(candidates), device=device))
+        light = drawn.sum(1).double().cpu().numpy()
+    scaled = np.where(galaxy.mask, 0.0, (galaxy.image - light) / galaxy.sigma)
+    chi2 = (scaled**2).sum(axis=(1, 2))
+    return np.where(np.isfinite(chi2), chi2, np.inf)
+
+
 def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     """Whether two PSF stamps are one and the same."""
     return one is other or (one is not None and other is not None and np.array_equal(one, other))

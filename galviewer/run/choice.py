@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from galviewer.model import Component
+from galviewer.model import Component, Model
 from galviewer.products import Choice, GalaxyFit
 from galviewer.products.catalogue import is_neighbour
 from galviewer.run import ladder as steps
 from galviewer.run import structure
-from galviewer.run.batches import fit_model, survived
+from galviewer.run.batches import chi2_of, fit_model, survived
 from galviewer.run.ladder import BAR, DISK, POINT, SINGLE
 from galviewer.run.sanity import objections
 from galviewer.survey import Galaxy
@@ -120,12 +120,8 @@ class _Climb:
             self._with_sky([c for c in alive if _pays(c.fit(SINGLE), SINGLE, 1)])
             for climber in alive:
                 climber.sky = _better(climber.fit(SINGLE, True), climber.fit(SINGLE, False))
-        self._climb(POINT, SINGLE, [c for c in alive if _pays(c.fit(SINGLE), SINGLE, 1)])
-        price = self._price(DISK, SINGLE)
-        self._climb(DISK, SINGLE, [c for c in alive if _pays(c.fit(SINGLE), DISK, price)])
-        price = self._price(BAR, DISK)
-        barred = [c for c in alive if _better(c.fit(DISK), c.fit(SINGLE)) and _pays(c.fit(DISK), BAR, price)]
-        self._climb(BAR, DISK, barred)
+        for step, lower in ((POINT, (SINGLE,)), (DISK, (SINGLE, POINT)), (BAR, (DISK,))):
+            self._climb(step, lower[0], [c for c in alive if self._worth(c, step, lower)])
         if len(self._skies) > 1:
             self._turn([c for c in alive if len(c.fits) > 1])
         return [_chosen(climber) for climber in climbers]
@@ -136,11 +132,17 @@ class _Climb:
         reason = f"the lowest rung: the choice failed ({words})"
         return replace(fit, choice=Choice(reason, _bic(fit, 1.0), {fit.model.name: _bic(fit, 1.0)}))
 
-    def _model(self, step: str, sky: bool):
+    def _model(self, step: str, sky: bool) -> Model:
         return steps.rung(step, sky, self._neighbours)
 
-    def _price(self, step: str, below: str) -> int:
-        return len(self._model(step, False).free) - len(self._model(below, False).free)
+    def _worth(self, climber: _Climber, step: str, lower: tuple[str, ...]) -> bool:
+        """Whether the best fit so far is one of the lower rungs and leaves room for the parameters of this."""
+        best = min(climber.fits.values(), key=lambda fit: _bic(fit, 1.0))
+        below = [_name(name, sky) for name in lower for sky in (False, True)]
+        if best.model.name not in below:
+            return False
+        price = len(self._model(step, climber.sky).free) - best.n_free
+        return _pays(best, step, max(price, 1))
 
     def _begin(self, climbers: list[_Climber]) -> None:
         model = self._model(SINGLE, self._skies[0])
@@ -173,20 +175,28 @@ class _Climb:
         below: Callable[[_Climber], GalaxyFit | None],
         climbers: list[_Climber],
     ) -> None:
-        """Fit a rung to all climbers, from each of its start values."""
+        """Fit a rung to all climbers."""
         for with_sky in (False, True):
             model = self._model(step, with_sky)
             todo: list[tuple[_Climber, np.ndarray]] = []
             for climber in climbers:
                 lower = below(climber)
                 if lower is not None and sky(climber) == with_sky:
-                    todo += [(climber, start) for start in steps.begin(model, climber.galaxy, lower)]
+                    todo += [(climber, start) for start in self._starts(model, climber.galaxy, lower)]
             fits = fit_model(
                 [climber.galaxy for climber, _ in todo], model, self._settings, [start for _, start in todo]
             )
             for (climber, _), fit in zip(todo, fits, strict=True):
                 climber.add(fit)
             self._relabel([c for c in climbers if c.fit(step, with_sky)], step, with_sky)
+
+    def _starts(self, model: Model, galaxy: Galaxy, lower: GalaxyFit) -> list[np.ndarray]:
+        """The best of the rung's start values; for a bar, whose fits end in different places, the best two."""
+        starts = steps.begin(model, galaxy, lower)
+        if len(starts) < 2:
+            return starts
+        order = np.argsort(chi2_of(galaxy, model, self._settings, starts), kind="stable")
+        return [starts[k] for k in order[: 2 if any(c.name == "bar" for c in model.components) else 1]]
 
     def _relabel(self, climbers: list[_Climber], step: str, sky: bool) -> None:
         """Fit once more where what is called bulge is the bar or the disk."""
