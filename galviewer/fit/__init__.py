@@ -1,20 +1,25 @@
 """Fitting: batched Levenberg-Marquardt with exact Jacobians, tensors in and out.
 
 settings      how to fit
+likelihood    what a pixel off the model costs: chi-square, Poisson, Student's t
+knowledge     priors, and parameters that stay below others
 coordinates   bounds, ties, logarithms, axes that swap
-problem       parameters to chi2, gradient, normal matrix
+problem       parameters to cost, gradient, normal matrix
 levenberg     init, step, done
 fitting       the whole way, with flags; batch sizes and devices
 """
 
 from galviewer.fit.fitting import FitResult, choose_batch_size, choose_device, finish, fit
+from galviewer.fit.likelihood import LIKELIHOODS, Likelihood
 from galviewer.fit.problem import Evaluation, Problem
 from galviewer.fit.settings import FitSettings
 
 __all__ = [
+    "LIKELIHOODS",
     "Evaluation",
     "FitResult",
     "FitSettings",
+    "Likelihood",
     "Problem",
     "choose_batch_size",
     "choose_device",

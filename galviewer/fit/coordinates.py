@@ -7,7 +7,7 @@ on the way (the axes then swap roles); `fold` gives the result back with q <= 1 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -43,8 +43,10 @@ class Coordinates:
         Indices of the free parameters among P.
     log : Tensor of bool, (F,)
         Which are stepped in their logarithm.
-    lower, upper, limit : Tensor, (F,)
-        Bounds and largest step per iteration, in coordinates.
+    lower, upper : Tensor, (F,) or (B, F)
+        Bounds in coordinates, of all galaxies or of each.
+    limit : Tensor, (F,)
+        Largest step per iteration, in coordinates.
     ties : tuple of (int, tuple of (int, float), float)
         Tied parameter, those it follows with their factors, offset.
     swapping : tuple
@@ -93,18 +95,47 @@ class Coordinates:
                 folded[:, length] *= torch.where(swapped, q, 1.0)
             folded[:, ellipse.q] = torch.where(swapped, 1.0 / q, q)
         for index, parameter in enumerate(self.model.parameters):
-            if parameter.scale == "angle" and parameter.free:
+            unbounded = not (math.isfinite(parameter.lower) or math.isfinite(parameter.upper))
+            if parameter.scale == "angle" and parameter.free and unbounded:
                 folded[:, index] = wrap_pa(folded[:, index])
         return self.apply_ties(folded)
 
+    def within(self, bounds: tuple[Tensor, Tensor]) -> Coordinates:
+        """The same with the bounds of each galaxy, which tighten those of the model.
+
+        Parameters
+        ----------
+        bounds : (Tensor, Tensor), (B, P) each
+            Lower and upper ends, in the vocabulary's units.
+        """
+        ends = []
+        for end, infinite in zip(bounds, (-math.inf, math.inf), strict=True):
+            chosen = end.to(self.lower)[:, self.free]
+            logged = torch.where(chosen > 0, chosen.clamp_min(1e-300).log(), -math.inf)
+            chosen = torch.where(torch.isnan(chosen), infinite, torch.where(self.log, logged, chosen))
+            ends.append(chosen)
+        lower, upper = torch.maximum(ends[0], self.lower), torch.minimum(ends[1], self.upper)
+        for ellipse in self.swapping:
+            places = [self.model.free.index(i) for i in (ellipse.q, ellipse.pa, *ellipse.lengths)]
+            tightened = (lower > self.lower)[:, places].any(1) | (upper < self.upper)[:, places].any(1)
+            # Axes that swap would carry a bounded length or angle across its bound.
+            upper[:, places[0]] = torch.where(
+                tightened, upper[:, places[0]].clamp_max(1.0), upper[:, places[0]]
+            )
+        return replace(self, lower=lower, upper=torch.maximum(upper, lower))
+
+    def select(self, rows: Tensor) -> Coordinates:
+        """Those of some of the galaxies."""
+        if self.lower.dim() == 1:
+            return self
+        return replace(self, lower=self.lower[rows], upper=self.upper[rows])
+
     def at_bound(self, values: Tensor) -> Tensor:
         """Which free parameters of (folded) `values` lie at a bound of the model, (B, F) bool."""
-        found = torch.zeros(len(values), len(self.free), dtype=torch.bool, device=values.device)
-        for f, index in enumerate(self.model.free):
-            parameter = self.model.parameters[index]
-            value = values[:, index]
-            tolerance = 1e-6 * torch.clamp(value.abs(), min=1e-3)
-            found[:, f] = (value <= parameter.lower + tolerance) | (value >= parameter.upper - tolerance)
+        value = values[:, self.free]
+        lower, upper = (torch.where(self.log, end.exp(), end) for end in (self.lower, self.upper))
+        tolerance = 1e-6 * torch.clamp(value.abs(), min=1e-3)
+        found = (value <= lower + tolerance) | (value >= upper - tolerance)
         for ellipse in self.swapping:
             # A round galaxy is no failure: q = 1 is where the axes swap, not where the model ends.
             f = self.model.free.index(ellipse.q)
@@ -121,7 +152,8 @@ def coordinates(model: Model, device: torch.device) -> Coordinates:
     for index in model.free:
         parameter = model.parameters[index]
         is_log = parameter.scale == "log" and parameter.upper > 0
-        low, high = parameter.lower, 1.0 / parameter.lower if index in swaps else parameter.upper
+        low, high = _ends(parameter)
+        high = 1.0 / low if index in swaps else high
         if is_log:
             low, high = math.log(low) if low > 0 else -math.inf, math.log(high)
         log.append(is_log)
@@ -148,18 +180,30 @@ def coordinates(model: Model, device: torch.device) -> Coordinates:
     )
 
 
+def _ends(parameter: Parameter) -> tuple[float, float]:
+    """Bounds of a parameter, tightened by the limits of its prior."""
+    prior = parameter.prior
+    if prior is None:
+        return parameter.lower, parameter.upper
+    return max(parameter.lower, prior.lower), min(parameter.upper, prior.upper)
+
+
 def _step_limit(parameter: Parameter) -> float:
     """Largest change of a linear parameter in one iteration."""
     if parameter.unit in _STEP_BY_UNIT:
         return _STEP_BY_UNIT[parameter.unit]
-    width = parameter.upper - parameter.lower
+    lower, upper = _ends(parameter)
+    width = upper - lower
     return 0.3 * width if math.isfinite(width) else math.inf
 
 
 def _swapping(model: Model):
-    """Elliptical components whose q, pa and lengths are all free, followed by none, q bounded by 1."""
+    """Elliptical components whose q, pa and lengths are all free and concern nothing else, q bounded by 1."""
     tied = [column for i, column in enumerate(model.columns) if model.parameters[i].tied]
     followed = {root for column in tied for root, _ in model.tie_terms(column)[0]}
+    followed |= {i for i, parameter in enumerate(model.parameters) if parameter.prior is not None}
+    for order in model.orders:
+        followed |= {root for end in (order.smaller, order.larger) for root, _ in model.tie_terms(end)[0]}
     for component in model.components:
         start = model.component_slices[component.name].start
         declaration = component.declaration

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from galviewer.fit import levenberg
-from galviewer.fit.coordinates import Coordinates, coordinates
+from galviewer.fit.coordinates import Coordinates
 from galviewer.fit.levenberg import State
 from galviewer.fit.problem import Problem
 from galviewer.fit.settings import FitSettings
@@ -31,8 +31,8 @@ class FitResult:
         ``J^T W J`` there, per unit of the free parameters.
     held : Tensor of bool, (B, F)
         Free parameters that ended at a bound.
-    chi2 : Tensor, (B,)
-        At the best parameters.
+    cost, chi2 : Tensor, (B,)
+        At the best parameters: -2 ln posterior up to a constant, and the sum of squared weighted residuals.
     n_pixels, iterations : Tensor of int, (B,)
         Pixels that count; steps tried.
     flags : Tensor of int, (B,)
@@ -42,6 +42,7 @@ class FitResult:
     values: Tensor
     normal: Tensor
     held: Tensor
+    cost: Tensor
     chi2: Tensor
     n_pixels: Tensor
     iterations: Tensor
@@ -72,7 +73,7 @@ def fit(problem: Problem, starts: Tensor, settings: FitSettings | None = None) -
 
 def finish(problem: Problem, state: State) -> FitResult:
     """The result of a state in which no galaxy runs any more."""
-    space = coordinates(problem.renderer.model, problem.data.device)
+    space = problem.space
     values, normal = _folded(problem, state, space)
     at_bound = space.at_bound(values)
     n_pixels = problem.n_pixels
@@ -81,7 +82,7 @@ def finish(problem: Problem, state: State) -> FitResult:
     flags += torch.where(state.status == levenberg.NON_FINITE, int(Flag.NON_FINITE), 0)
     flags += torch.where(at_bound.any(1), int(Flag.AT_BOUND), 0)
     flags += torch.where(n_pixels < len(space.free), int(Flag.TOO_FEW_PIXELS), 0)
-    return FitResult(values, normal, at_bound, state.chi2, n_pixels, state.iterations, flags)
+    return FitResult(values, normal, at_bound, state.cost, state.chi2, n_pixels, state.iterations, flags)
 
 
 def _folded(problem: Problem, state: State, space: Coordinates) -> tuple[Tensor, Tensor]:
@@ -89,6 +90,8 @@ def _folded(problem: Problem, state: State, space: Coordinates) -> tuple[Tensor,
     values = space.fold(state.values)
     slopes = space.slopes(state.values)
     normal = state.normal / (slopes[:, :, None] * slopes[:, None, :])
+    if problem.likelihood.kind == "chi2_distribution":
+        return values, problem.information(values)
     lengths = [ellipse.q for ellipse in space.swapping]
     if lengths:
         swapped = torch.nonzero((state.values[:, lengths] > 1.0).any(1))[:, 0]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from galviewer.fit.coordinates import Coordinates, coordinates
+from galviewer.fit.coordinates import Coordinates
+from galviewer.fit.knowledge import STIFFNESS, Knowledge, knowledge
 from galviewer.fit.problem import Evaluation, Problem
 from galviewer.fit.settings import FitSettings
 
@@ -25,7 +26,7 @@ RUNNING, CONVERGED, EXHAUSTED, NON_FINITE = 0, 1, 2, 3
 _LARGEST_DAMPING = 1e8
 _SMALLEST_DAMPING = 1e-9
 _ROUNDING = 0.05
-"""Fall of chi2 (times chi2 per pixel) that single precision may hide: 0.2 standard errors at the most."""
+"""Fall of the cost (times its scatter) that single precision may hide: 0.2 standard errors at the most."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class State:
         Best parameters so far; axes may have swapped (q > 1) until `Coordinates.fold`.
     place : Tensor, (B, F)
         The same as coordinates.
-    chi2 : Tensor, (B,)
+    cost, chi2 : Tensor, (B,)
         At the best parameters.
     gradient, normal : Tensor, (B, F), (B, F, F)
         At the best parameters, per unit of each coordinate.
@@ -52,6 +53,7 @@ class State:
 
     values: Tensor
     place: Tensor
+    cost: Tensor
     chi2: Tensor
     gradient: Tensor
     normal: Tensor
@@ -77,37 +79,40 @@ def init(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
     settings : FitSettings
         Damping.
     """
-    space = coordinates(problem.renderer.model, problem.data.device)
+    space = problem.space
     base = starts.to(device=problem.data.device, dtype=torch.float64)
     place = space.from_values(base)
     values = space.to_values(place, base)
     here = _in_coordinates(problem.evaluate(values), space, values)
-    status = torch.where(torch.isfinite(here.chi2) & torch.isfinite(values).all(1), RUNNING, NON_FINITE)
-    damping = torch.full_like(here.chi2, settings.damping)
+    status = torch.where(torch.isfinite(here.cost) & torch.isfinite(values).all(1), RUNNING, NON_FINITE)
+    damping = torch.full_like(here.cost, settings.damping)
     iterations = torch.zeros_like(status)
-    state = State(values, place, here.chi2, here.gradient, here.normal, damping, iterations, status)
+    state = State(
+        values, place, here.cost, here.chi2, here.gradient, here.normal, damping, iterations, status
+    )
     return _judge(problem, state, space, settings, torch.zeros_like(damping, dtype=torch.bool))
 
 
 def step(problem: Problem, state: State, settings: FitSettings) -> State:
     """One damped Gauss-Newton step of every running galaxy."""
-    space = coordinates(problem.renderer.model, problem.data.device)
     rows = torch.nonzero(state.status == RUNNING)[:, 0]
     if len(rows) == 0:
         return state
     now = _take(state, rows)
+    part = problem if len(rows) == len(problem) else problem.select(rows)
+    space = part.space
     move, predicted = _damped_step(now, space)
     place = (now.place + move).clamp(space.lower, space.upper)
     values = space.to_values(place, now.values)
-    part = problem if len(rows) == len(problem) else problem.select(rows)
     trial = _in_coordinates(part.evaluate(values), space, values)
-    gain = (now.chi2 - trial.chi2) / predicted.clamp_min(1e-300)
-    better = (trial.chi2 < now.chi2) & torch.isfinite(trial.gradient).all(1)
+    gain = (now.cost - trial.cost) / predicted.clamp_min(1e-300)
+    better = (trial.cost < now.cost) & torch.isfinite(trial.gradient).all(1)
     down, up = settings.damping_down, settings.damping_up
     factor = torch.where(~better, up, torch.where(gain > 0.7, down, torch.where(gain < 0.2, up**0.5, 1.0)))
     moved = State(
         values=_choose(better, values, now.values),
         place=_choose(better, place, now.place),
+        cost=torch.where(better, trial.cost, now.cost),
         chi2=torch.where(better, trial.chi2, now.chi2),
         gradient=_choose(better, trial.gradient, now.gradient),
         normal=_choose(better, trial.normal, now.normal),
@@ -136,23 +141,63 @@ def held_at_bound(state: State, space: Coordinates) -> Tensor:
 
 
 def newton_step(state: State, space: Coordinates, damping: Tensor) -> Tensor:
-    """Solution of ``(N + damping diag N) move = gradient`` over the coordinates not held at a bound."""
+    """Solution of ``(N + damping diag N) move = gradient`` over the coordinates not held at a bound.
+
+    Orders are kept on the way: where the step would cross their border, it ends on it.
+    """
     held = held_at_bound(state, space)
-    normal = state.normal.masked_fill(held[:, :, None] | held[:, None, :], 0.0)
-    gradient = state.gradient.masked_fill(held, 0.0)
+    known = knowledge(space.model, state.values.device)
+    if not known.borders:
+        return _solve(state.normal, state.gradient, held, damping)
+    return _bordered_step(state, space, known, held, damping)
+
+
+def _solve(
+    normal: Tensor, gradient: Tensor, held: Tensor, damping: Tensor, stiff: Tensor | None = None
+) -> Tensor:
+    """The damped step; `stiff` is added to the normal matrix without being damped."""
+    normal = normal.masked_fill(held[:, :, None] | held[:, None, :], 0.0)
+    gradient = gradient.masked_fill(held, 0.0)
     diagonal = normal.diagonal(dim1=1, dim2=2)
+    extra = torch.where(diagonal > 0, damping[:, None] + 1e-12, 1.0)
+    if stiff is not None:
+        extra = extra * torch.where(diagonal > 0, diagonal, 1.0)
+        normal = normal + stiff.masked_fill(held[:, :, None] | held[:, None, :], 0.0)
+        diagonal = normal.diagonal(dim1=1, dim2=2)
     scale = torch.where(diagonal > 0, diagonal, 1.0).rsqrt()
     # Scaled to unit diagonal, so that the ridge that keeps it positive definite means the same to all.
     scaled = normal * scale[:, :, None] * scale[:, None, :]
-    extra = torch.where(diagonal > 0, damping[:, None] + 1e-12, 1.0)
+    extra = extra if stiff is None else extra * scale**2
     factor, failed = torch.linalg.cholesky_ex(scaled + torch.diag_embed(extra))
     rescue = torch.eye(scaled.shape[-1], dtype=scaled.dtype, device=scaled.device)
     factor = torch.where((failed > 0)[:, None, None] | ~torch.isfinite(factor), rescue, factor)
     return torch.cholesky_solve((gradient * scale)[..., None], factor)[..., 0] * scale
 
 
+def _bordered_step(
+    state: State, space: Coordinates, known: Knowledge, held: Tensor, damping: Tensor
+) -> Tensor:
+    """The step with the orders that it would break as equations, found by trial."""
+    slopes = space.slopes(state.values)
+    pull, stiff = known.order_terms(state.values)
+    normal = state.normal - stiff * slopes[:, :, None] * slopes[:, None, :]
+    gradient = state.gradient - pull * slopes
+    beyond, across = known.beyond(state.values)
+    across = across * slopes[:, None, :]
+    active = torch.zeros_like(beyond, dtype=torch.bool)
+    move = _solve(normal, gradient, held, damping)
+    for _ in range(1 + beyond.shape[1]):
+        reached = beyond + (across @ move[..., None])[..., 0]
+        active = reached > torch.where(active, 0.0, 1e-9)
+        rows = across * active[:, :, None]
+        wall = STIFFNESS * rows.transpose(1, 2) @ rows
+        back = -STIFFNESS * (beyond[:, None, :] @ rows)[:, 0]
+        move = _solve(normal, gradient + back, held, damping, wall)
+    return move
+
+
 def _damped_step(state: State, space: Coordinates) -> tuple[Tensor, Tensor]:
-    """The step to try, shortened to its limits, and the fall of chi2 that the local model predicts."""
+    """The step to try, shortened to its limits, and the fall of the cost that the local model predicts."""
     move = newton_step(state, space, state.damping)
     excess = (move.abs() / space.limit).amax(1, keepdim=True).clamp_min(1.0)
     move = (state.place + move / excess).clamp(space.lower, space.upper) - state.place
@@ -177,14 +222,19 @@ def _judge(
 
 
 def _scatter(problem: Problem, state: State) -> Tensor:
-    """Chi2 per pixel where it exceeds 1: how much larger than sigma the residuals really are, squared."""
-    return (state.chi2 / problem.n_pixels.clamp_min(1)).clamp_min(1.0)
+    """How much one unit of the cost means: cost per pixel where the noise is larger than stated."""
+    kind = problem.likelihood.kind
+    if kind == "student_t":  # its width follows the residuals
+        return torch.ones_like(state.cost)
+    measure = state.chi2 if kind in ("chi2", "chi2_distribution") else state.cost
+    scatter = (measure / problem.n_pixels.clamp_min(1)).clamp_min(1.0)
+    return scatter * problem.flatness(state.chi2) if kind == "chi2_distribution" else scatter
 
 
 def _in_coordinates(found: Evaluation, space: Coordinates, values: Tensor) -> Evaluation:
     slopes = space.slopes(values)
     normal = found.normal * slopes[:, :, None] * slopes[:, None, :]
-    return Evaluation(found.chi2, found.gradient * slopes, normal)
+    return Evaluation(found.cost, found.chi2, found.gradient * slopes, normal)
 
 
 def _choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:

@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from galviewer.errors import SettingsError
+from galviewer.fit.likelihood import Likelihood, LikelihoodKind
 from galviewer.render import PSF_KINDS, PsfKind, RenderSettings
+
+Method = Literal["lm", "gradient", "lbfgs", "multistart", "differential_evolution", "auto"]
+METHODS: tuple[Method, ...] = ("lm", "gradient", "lbfgs", "multistart", "differential_evolution", "auto")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,12 @@ class FitSettings:
         Galaxies fitted together; None chooses from the memory and caches at hand.
     render : RenderSettings
         Accuracy of the renderer.
+    likelihood : {"chi2", "poisson", "pearson", "student_t", "chi2_distribution"}
+        What a pixel off the model costs; see docs/fitting.md.
+    student_nu : float or None
+        Degrees of freedom of Student's t; None fits them to each galaxy.
+    method : {"auto", "lm", "gradient", "lbfgs", "multistart", "differential_evolution"}
+        How the cost is lowered.
     """
 
     psf_kind: PsfKind = "effective"
@@ -50,9 +60,14 @@ class FitSettings:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_size: int | None = None
     render: RenderSettings = field(default_factory=RenderSettings)
+    likelihood: LikelihoodKind = "chi2"
+    student_nu: float | None = None
+    method: Method = "lm"
 
     def __post_init__(self) -> None:
+        Likelihood(self.likelihood, self.student_nu)
         for name, allowed in (
+            ("method", METHODS),
             ("psf_kind", PSF_KINDS),
             ("dtype", ("float32", "float64")),
             ("device", ("auto", "cpu", "cuda")),
