@@ -7,7 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import sep
 
+from galviewer.survey.galaxy import Galaxy
 from galviewer.survey.noise import background
+
+_LEAST_AREA = 5
+"""Pixels of the smallest object."""
 
 PIXELS = 6_000
 """Pixels that a first sky level needs: its error is then 0.02 of the scatter."""
@@ -72,11 +76,60 @@ def detect(image: np.ndarray, mask: np.ndarray, rms: float, target: tuple[float,
         return nothing
     label = _target(objects, labels, target)
     if label == 0:
-        return nothing._replace(others=_grown(labels > 0))
+        return nothing._replace(others=grown(labels > 0))
     chosen = objects[label - 1]
     radius = float(np.sqrt(max(chosen["npix"], 5) / np.pi))
-    others = _grown((labels > 0) & (labels != label)) & (labels != label)
+    others = grown((labels > 0) & (labels != label)) & (labels != label)
     return Detection(float(chosen["x"]), float(chosen["y"]), others, radius, True)
+
+
+class Other(NamedTuple):
+    """An object that is not the target: its place, the flux seen in its pixels, and which these are."""
+
+    x: float
+    y: float
+    flux: float
+    area: np.ndarray
+
+
+def others(galaxy: Galaxy) -> list[Other]:
+    """Every object but the target, brightest first: from the segmentation map where there is one.
+
+    Parameters
+    ----------
+    galaxy : Galaxy
+        Checked by the survey.
+    """
+    level, rms = sky_and_scatter(galaxy.image, galaxy.mask)
+    light = (galaxy.image - level) / rms
+    labels = galaxy.segments
+    if labels is None or not labels.any():
+        labels = _labels(light, galaxy)
+    found = []
+    for label in np.unique(labels[labels > 0]):
+        area = labels == label
+        weight = np.where(area, np.maximum(light, 0.0), 0.0)
+        total = float(weight.sum())
+        if area.sum() < _LEAST_AREA or total <= 0:
+            continue
+        ys, xs = np.nonzero(area)
+        x, y = float((xs * weight[area]).sum()) / total, float((ys * weight[area]).sum()) / total
+        found.append(Other(x, y, total * rms, area))
+    return sorted(found, key=lambda other: -other.flux)
+
+
+def _labels(light: np.ndarray, galaxy: Galaxy) -> np.ndarray:
+    """Objects that sep finds, the target's label taken out."""
+    try:
+        objects, labels = sep.extract(
+            np.ascontiguousarray(light), 1.5, mask=galaxy.mask.copy(), minarea=_LEAST_AREA,
+            deblend_cont=0.005, segmentation_map=True,
+        )  # fmt: skip
+    except Exception:  # sep raises bare Exceptions when its buffers overflow
+        return np.zeros(galaxy.shape, dtype=np.int32)
+    if len(objects) == 0:
+        return np.zeros(galaxy.shape, dtype=np.int32)
+    return np.where(labels == _target(objects, labels, galaxy.target), 0, labels)
 
 
 def _target(objects: np.ndarray, labels: np.ndarray, target: tuple[float, float]) -> int:
@@ -92,12 +145,13 @@ def _target(objects: np.ndarray, labels: np.ndarray, target: tuple[float, float]
     return nearest + 1 if distance[nearest] < reach[nearest] else 0
 
 
-def _grown(area: np.ndarray) -> np.ndarray:
-    """The area and one pixel around it."""
-    grown = area.copy()
-    grown[1:] |= area[:-1]
-    grown[:-1] |= area[1:]
-    sides = grown.copy()
-    grown[:, 1:] |= sides[:, :-1]
-    grown[:, :-1] |= sides[:, 1:]
-    return grown
+def grown(area: np.ndarray, pixels: int = 1) -> np.ndarray:
+    """The area and a rim around it."""
+    for _ in range(pixels):
+        wide = area.copy()
+        wide[1:] |= area[:-1]
+        wide[:-1] |= area[1:]
+        area = wide.copy()
+        area[:, 1:] |= wide[:, :-1]
+        area[:, :-1] |= wide[:, 1:]
+    return area

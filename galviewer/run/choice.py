@@ -136,7 +136,7 @@ class _Climb:
         return steps.rung(step, sky, self._neighbours)
 
     def _worth(self, climber: _Climber, step: str, lower: tuple[str, ...]) -> bool:
-        """Whether the best fit so far is one of the lower rungs and leaves room for the parameters of this."""
+        """Whether the best fit so far is one of the lower rungs and leaves room for this one."""
         best = min(climber.fits.values(), key=lambda fit: _bic(fit, 1.0))
         below = [_name(name, sky) for name in lower for sky in (False, True)]
         if best.model.name not in below:
@@ -191,7 +191,7 @@ class _Climb:
             self._relabel([c for c in climbers if c.fit(step, with_sky)], step, with_sky)
 
     def _starts(self, model: Model, galaxy: Galaxy, lower: GalaxyFit) -> list[np.ndarray]:
-        """The best of the rung's start values; for a bar, whose fits end in different places, the best two."""
+        """The best of the rung's start values; for a bar, whose fits end apart, the best two."""
         starts = steps.begin(model, galaxy, lower)
         if len(starts) < 2:
             return starts

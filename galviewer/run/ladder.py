@@ -38,6 +38,11 @@ def rungs(name: str) -> tuple[Model, ...]:
     return tuple(rung(step, sky) for step in (SINGLE, POINT, DISK, BAR) for sky in LADDERS[name])
 
 
+def lowest_rung(name: str) -> Model:
+    """The model with which a ladder begins."""
+    return rungs(name)[0]
+
+
 def rung(step: str, sky: bool, neighbours: tuple[Component, ...] = ()) -> Model:
     """A rung's model, with a sky and neighbours where there are any."""
     model = template(f"{step}+sky" if sky else step)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from galviewer import guess
-from galviewer.model import Model, load
+from galviewer.model import Component, Model, load
 from galviewer.products import GalaxyFit
 from galviewer.run.batches import fit_batch, fit_model, make_problem
 from galviewer.run.choice import choose
-from galviewer.run.ladder import is_ladder
+from galviewer.run.ladder import is_ladder, lowest_rung
+from galviewer.run.neighbours import Surroundings, check_mode, look_around
 from galviewer.survey import Galaxy
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def fit_galaxies(
     settings: FitSettings | None = None,
     starts: Sequence[np.ndarray | None] | None = None,
     images: bool = True,
+    neighbours: str = "off",
 ) -> list[GalaxyFit]:
     """Fit one model to galaxies of any shapes.
 
@@ -41,6 +44,9 @@ def fit_galaxies(
         Start values; None measures them on the pixels.
     images : bool
         Whether the fits carry their model images.
+    neighbours : str
+        "off", "mask" (leave out all other objects), "fit" (fit them together with the galaxy) or "auto" (by
+        their overlap), see `galviewer.run.neighbours`.
 
     Returns
     -------
@@ -57,10 +63,60 @@ def fit_galaxies(
 
     settings = settings or FitSettings()
     choose_device(settings.device)
-    if isinstance(model, str) and is_ladder(model):
-        return choose(galaxies, model, settings, starts, images)
-    model = load(model) if isinstance(model, str) else model
+    check_mode(neighbours)
+    model = load(model) if isinstance(model, str) and not is_ladder(model) else model
+    given = list(starts) if starts is not None else [None] * len(galaxies)
+    if neighbours == "off" or len(given) != len(galaxies):
+        return _fit_alike(galaxies, model, settings, starts, images)
+    fits: dict[int, GalaxyFit] = {}
+    for group in _grouped(galaxies, model, given, neighbours):
+        alone = [item.around.galaxy for item in group]
+        begun = [item.start for item in group]
+        found = _fit_alike(alone, model, settings, begun, images, group[0].around.components)
+        for item, fit in zip(group, found, strict=True):
+            fits[item.place] = replace(fit, flags=fit.flags | item.flags)
+    return [fits[k] for k in range(len(galaxies))]
+
+
+def _fit_alike(
+    galaxies: Sequence[Galaxy],
+    model: Model | str,
+    settings: FitSettings,
+    starts: Sequence[np.ndarray | None] | None,
+    images: bool,
+    neighbours: tuple[Component, ...] = (),
+) -> list[GalaxyFit]:
+    """Fits of galaxies that have the same components for their neighbours."""
+    if isinstance(model, str):
+        return choose(galaxies, model, settings, starts, images, neighbours)
+    model = replace(model, components=(*model.components, *neighbours))
     return fit_model(galaxies, model, settings, starts, images)
+
+
+class _Item(NamedTuple):
+    """One galaxy with its neighbours, its start values and the flags of their measurement."""
+
+    place: int
+    around: Surroundings
+    start: np.ndarray | None
+    flags: int
+
+
+def _grouped(
+    galaxies: Sequence[Galaxy], model: Model | str, starts: Sequence[np.ndarray | None], mode: str
+) -> list[list[_Item]]:
+    """The galaxies with their neighbours, those with the same components together."""
+    lowest = lowest_rung(model) if isinstance(model, str) else model
+    groups: dict[tuple[str, ...], list[_Item]] = {}
+    for place, (galaxy, given) in enumerate(zip(galaxies, starts, strict=True)):
+        try:
+            around = look_around(galaxy, mode)
+            start, flags = (given, 0) if given is not None else guess.starts(around.galaxy, lowest)
+            item = _Item(place, around, np.concatenate([start, around.starts]), flags)
+        except Exception:  # a galaxy whose surroundings cannot be made out is fitted as it is
+            item = _Item(place, Surroundings(galaxy), given, 0)
+        groups.setdefault(tuple(c.profile for c in item.around.components), []).append(item)
+    return list(groups.values())
 
 
 class Workbench:

@@ -53,6 +53,8 @@ class Galaxy:
         File of each role.
     header : dict
         A few cards worth carrying.
+    segments : ndarray of int, (H, W), optional
+        Labels of the objects that `mask` leaves out on the word of a segmentation map alone; 0 elsewhere.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Galaxy:
     flags: int = 0
     paths: dict[str, str] = field(default_factory=dict)
     header: dict[str, Any] = field(default_factory=dict)
+    segments: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -154,9 +157,12 @@ def assemble(
     image = _image(planes["image"], findings)
     _check_centre(centre, image, findings)
     mask = _mask(planes.get("mask"), image, findings)
+    segments = None
     if "seg" in planes:
         _same_shape(planes["seg"], image, "segmentation map", findings)
-        mask |= others(planes["seg"], target, centre, findings)
+        hidden = others(planes["seg"], target, centre, findings)
+        segments = np.where(hidden & ~mask, np.nan_to_num(planes["seg"], nan=0.0), 0).astype(np.int32)
+        mask |= hidden
     image = _mask_undefined(image, mask, findings)
     sigma, origin = _sigma(planes, image, mask, header, noise, findings)
     _check_light(image, mask, centre, findings)
@@ -178,6 +184,7 @@ def assemble(
         notes=sentences(findings.problems),
         flags=_flags(findings.problems, origin, psf),
         header=dict(header) if isinstance(header, dict) else {},
+        segments=segments,
         **rest,
     )
 

@@ -1,0 +1,181 @@
+"""What to do about the objects around a galaxy: leave out their pixels, or fit them together with it.
+
+A neighbour whose light and the galaxy's lie on the same pixels is fitted with components of its own, named
+neighbour1, neighbour2, ...; its pixels cannot be left out without losing the galaxy's, nor kept without
+counting its light as the galaxy's. Any other is masked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from galviewer import guess
+from galviewer.errors import SettingsError
+from galviewer.guess import Measurement, detect
+from galviewer.guess.detect import Other
+from galviewer.guess.library import PsfSize, sersic
+from galviewer.model import Component, Model
+from galviewer.survey import Galaxy
+
+MODES = ("off", "mask", "fit", "auto")
+"""Nothing is done; all neighbours are masked; all are fitted; by their overlap."""
+
+MOST = 6
+"""Neighbours fitted together with one galaxy; the ones that matter least are masked."""
+
+HIDDEN = 0.02
+"""Share of the galaxy's light below a neighbour's pixels from which masking them costs too much."""
+
+SPILT = 0.003
+"""Light of a neighbour outside its own pixels, on the galaxy, over the galaxy's, from which it disturbs."""
+
+SEEN = 3.0
+"""Signal to noise of that light below which it disturbs nothing."""
+
+_UNRESOLVED = 0.35
+"""Half-light radius over the PSF's below which a neighbour is a point source."""
+
+_APERTURE = 3.0
+"""The galaxy's light is compared within so many half-light radii."""
+
+
+def _nothing() -> np.ndarray:
+    """The start values of no neighbours."""
+    return np.zeros(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """A galaxy with the decisions about its neighbours.
+
+    Parameters
+    ----------
+    galaxy : Galaxy
+        Its mask leaves out the neighbours that are not fitted, and no others.
+    components : tuple of Component
+        One for each neighbour to be fitted.
+    starts : ndarray
+        Start values of all their parameters.
+    """
+
+    galaxy: Galaxy
+    components: tuple[Component, ...] = ()
+    starts: np.ndarray = field(default_factory=_nothing)
+
+
+def check_mode(mode: str) -> None:
+    """SettingsError unless `mode` is one of `MODES`.
+
+    Raises
+    ------
+    SettingsError
+        As said.
+    """
+    if mode not in MODES:
+        raise SettingsError("neighbours", repr(mode), "one of " + ", ".join(MODES))
+
+
+def look_around(galaxy: Galaxy, mode: str) -> Surroundings:
+    """Find a galaxy's neighbours and decide about each.
+
+    Parameters
+    ----------
+    galaxy : Galaxy
+        Checked by the survey.
+    mode : str
+        One of `MODES`.
+    """
+    if mode == "off":
+        return Surroundings(galaxy)
+    others = detect.others(galaxy)
+    if not others:
+        return Surroundings(galaxy)
+    chosen = [] if mode == "mask" else _to_be_fitted(galaxy, others, everything=mode == "fit")
+    fitted = [other for other, _ in chosen]
+    mask = galaxy.mask.copy()
+    for other in fitted:  # what the segmentation map alone had left out
+        if galaxy.segments is not None:
+            mask &= ~(other.area & (galaxy.segments > 0))
+    masked = [other for other in others if not any(other is one for one in fitted)]
+    for other in masked:
+        mask |= detect.grown(other.area, 2)
+    for other in fitted:  # a masked object's rim must not cut into a fitted one
+        mask &= ~(other.area & ~galaxy.mask)
+    if mask.all():
+        return Surroundings(galaxy)
+    mask.flags.writeable = False
+    words = f"neighbours: {len(fitted)} fitted, {len(masked)} masked"
+    changed = replace(galaxy, mask=mask, notes=(*galaxy.notes, words))
+    components = tuple(_component(k, galaxy, m) for k, (_, m) in enumerate(chosen, start=1))
+    starts = [_starts(changed, c, o) for c, (o, _) in zip(components, chosen, strict=True)]
+    return Surroundings(changed, components, np.concatenate([np.zeros(0), *starts]))
+
+
+def _to_be_fitted(
+    galaxy: Galaxy, others: Sequence[Other], everything: bool
+) -> list[tuple[Other, Measurement]]:
+    """The neighbours that overlap with the galaxy, the most disturbing first, each with its measurement."""
+    target = guess.measure(galaxy, 0.0)
+    if not target.ok:
+        return []
+    light = _image(galaxy, target)
+    inside = _radius(galaxy, target) < _APERTURE
+    found = []
+    for other in others:
+        open_mask = galaxy.mask & ~other.area
+        measured = guess.measure(replace(galaxy, mask=open_mask, centre=(other.x, other.y)), 0.0)
+        if not measured.ok or math.hypot(measured.x - target.x, measured.y - target.y) < 1.0:
+            continue
+        own = _image(galaxy, measured)
+        area = detect.grown(other.area, 1)
+        hidden = float(light[area].sum()) / target.flux
+        spilt = inside & ~area
+        share, seen = float(own[spilt].sum()) / target.flux, _signal(own, galaxy, spilt)
+        overlaps = (hidden > HIDDEN and _signal(own, galaxy, area) > SEEN) or (share > SPILT and seen > SEEN)
+        if overlaps or (everything and _signal(own, galaxy, area) > 3.0 * SEEN):
+            found.append((hidden + share, other, measured))
+    found.sort(key=lambda item: -item[0])
+    return [(other, measured) for _, other, measured in found[:MOST]]
+
+
+def _signal(light: np.ndarray, galaxy: Galaxy, area: np.ndarray) -> float:
+    """Signal to noise of light in an area."""
+    return float(np.sqrt(((light / galaxy.sigma)[area] ** 2).sum()))
+
+
+def _radius(galaxy: Galaxy, measured: Measurement) -> np.ndarray:
+    """Elliptical radius in half-light radii as seen through the PSF, (H, W)."""
+    height, width = galaxy.shape
+    dx, dy = np.arange(width) - measured.x, np.arange(height)[:, None] - measured.y
+    pa = math.radians(measured.pa)
+    along, across = -dx * math.sin(pa) + dy * math.cos(pa), dx * math.cos(pa) + dy * math.sin(pa)
+    major, minor = (_seen(measured.r_eff * f, measured.psf) for f in (1.0, measured.q))
+    return np.hypot(along / major, across / minor)
+
+
+def _seen(r_eff: float, psf: PsfSize) -> float:
+    return math.hypot(r_eff, psf.r50)
+
+
+def _image(galaxy: Galaxy, measured: Measurement) -> np.ndarray:
+    """About what the object looks like, image units: for sums, not for fits."""
+    radius = np.maximum(_radius(galaxy, measured), 0.1)
+    major, minor = (_seen(measured.r_eff * f, measured.psf) for f in (1.0, measured.q))
+    resolved = measured.r_eff / major
+    n = measured.n * resolved + 0.6 * (1.0 - resolved)  # the PSF's core is flat
+    return measured.flux * sersic(radius, np.asarray(n)) / (major * minor)
+
+
+def _component(number: int, galaxy: Galaxy, measured: Measurement) -> Component:
+    """A point source or a Sérsic profile, by the size."""
+    point = galaxy.psf is not None and measured.r_eff < _UNRESOLVED * measured.psf.r50
+    return Component(f"neighbour{number}", "point" if point else "sersic")
+
+
+def _starts(galaxy: Galaxy, component: Component, other: Other) -> np.ndarray:
+    """Start values of one neighbour, measured at its place."""
+    return guess.starts(replace(galaxy, centre=(other.x, other.y)), Model((component,)))[0]
