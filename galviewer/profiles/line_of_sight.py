@@ -173,7 +173,9 @@ def _volume_slopes(
     return (*torch.stack(found, -1).unbind(0), torch.zeros_like(shape[-1]))
 
 
-def exponential_disk_emissivity(x: Tensor, y: Tensor, z: Tensor, r_s: Tensor, h_z: Tensor, n_z: Tensor):
+def exponential_disk_emissivity(
+    x: Tensor, y: Tensor, z: Tensor, r_s: Tensor, h_z: Tensor, n_z: Tensor
+) -> Tensor:
     """``exp(-R / r_s) sech^(2/n)(n |z| / (2 h_z))``."""
     import torch
 

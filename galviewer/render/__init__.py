@@ -3,6 +3,8 @@
 settings    accuracy, together
 geometry    elliptical radius and its derivatives
 planes      one component at given points
+general     one planar or modified component at given points
+areas       how modifiers change the integral of a profile
 cores       fine grids around cusps, brought to pixels band-limited
 psf         the PSF as a transfer function; the padded frame
 convolved   images under a PSF

@@ -8,7 +8,16 @@ import torch
 
 from galviewer.conventions import mag_to_flux
 from galviewer.model import Component
-from galviewer.render.cores import FineGrids, core_window, dirichlet, dirichlet_slope, fine_grids
+from galviewer.render.cores import (
+    FineGrids,
+    core_window,
+    dense_positions,
+    dense_projection,
+    dirichlet,
+    dirichlet_slope,
+    fine_grids,
+)
+from galviewer.render.general import GeneralBrightness
 from galviewer.render.layout import Layout, RenderedComponent
 from galviewer.render.planes import Brightness, Slot, prepare
 from galviewer.render.psf import PsfKind, plan_frame, transfer
@@ -95,7 +104,7 @@ class ConvolvedScene:
             if component.declaration.kind == "point":
                 self._add_point(padded, component, item, values, zeropoint, derivatives)
             else:
-                self._add_elliptical(padded, component, item, values, zeropoint, derivatives)
+                self._add_extended(padded, component, item, values, zeropoint, derivatives)
         transformed = torch.fft.rfft2(padded)
         transformed *= self.transfer[:, None]
         # One axis at a time, so that rows outside the image are dropped before the second transform.
@@ -103,7 +112,7 @@ class ConvolvedScene:
         kept = torch.fft.ifft(transformed, dim=-2)[..., rows, :]
         return torch.fft.irfft(kept, n=self.frame.columns, dim=-1)[..., columns]
 
-    def _add_elliptical(
+    def _add_extended(
         self,
         padded: Tensor,
         component: Component,
@@ -112,10 +121,13 @@ class ConvolvedScene:
         zeropoint: Tensor,
         derivatives: bool,
     ) -> None:
-        """Add one elliptical component's smooth part and core to its planes."""
+        """Add one component's smooth part and core to its planes."""
         brightness, slots = prepare(component, item, values, zeropoint, derivatives)
-        thin = self._is_thin(values, component)
-        self._add_smooth(padded, brightness, slots, thin)
+        thin = self._is_thin(brightness)
+        if isinstance(brightness, Brightness):
+            self._add_smooth(padded, brightness, slots, thin)
+        else:
+            self._add_smooth_finely(padded, brightness, slots, thin)
         if not bool(thin.any()):
             self._add_core(padded, brightness, slots, self.grids)
         else:
@@ -127,26 +139,72 @@ class ConvolvedScene:
                     self._add_core(part, brightness.select(rows), slots, grids)
                     padded[rows] = part
 
-    def _is_thin(self, values: Tensor, component: Component) -> Tensor:
+    def _is_thin(self, brightness: Brightness | GeneralBrightness) -> Tensor:
         """Which galaxies need the wider and denser grids, (B,) bool."""
-        q = values[:, component.declaration.parameter_names.index("q")]
+        if brightness.profile.kind == "planar":
+            return brightness.fineness(self.settings) > 1  # type: ignore[union-attr]
+        q = brightness.value("q")
         return torch.minimum(q, 1.0 / q) < self.settings.thin_q
 
-    def _add_smooth(self, padded: Tensor, brightness: Brightness, slots: list[Slot], thin: Tensor) -> None:
+    def _add_smooth(
+        self, padded: Tensor, brightness: Brightness | GeneralBrightness, slots: list[Slot], thin: Tensor
+    ) -> None:
         """Add what lies outside the core's window, sampled at the grid's points."""
-        dx, dy = self._offsets(brightness.values)
+        found = self._sample(brightness, thin, self.x, self.y)
+        rows, columns = self.frame.filled
+        for name, plane, factor in slots:
+            padded[:, plane, :rows, :columns].add_(found[name], alpha=factor)
+
+    def _add_smooth_finely(
+        self, padded: Tensor, brightness: GeneralBrightness, slots: list[Slot], thin: Tensor
+    ) -> None:
+        """The same with each galaxy sampled as densely as its thinnest structure asks for."""
+        fineness = brightness.fineness(self.settings)
+        for times in fineness.unique().tolist():
+            for rows in torch.nonzero(fineness == times)[:, 0].split(1 if times > 1 else len(fineness)):
+                part, chosen = padded[rows], brightness.select(rows)
+                if times == 1:
+                    self._add_smooth(part, chosen, slots, thin[rows])
+                else:
+                    self._add_dense(part, chosen, slots, thin[rows], times)
+                padded[rows] = part
+
+    def _add_dense(
+        self, padded: Tensor, brightness: GeneralBrightness, slots: list[Slot], thin: Tensor, times: int
+    ) -> None:
+        """Samples `times` as dense along each axis, brought to the grid band-limited."""
+        spacing = 1.0 / self.frame.fine
+        along = [dense_positions(side, times, self.device) for side in self.frame.filled]
+        y, x = (position * spacing - self.frame.margin for position in along)
+        found = self._sample(brightness, thin, x, y)
+        sides = (self.frame.rows, self.frame.columns)
+        to_rows, to_columns = (
+            dense_projection(filled, side, times, self.dtype, self.device)
+            for filled, side in zip(self.frame.filled, sides, strict=True)
+        )
+        for name, plane, factor in slots:
+            padded[:, plane].add_(to_rows @ found[name] @ to_columns.T, alpha=factor)
+
+    def _sample(
+        self, brightness: Brightness | GeneralBrightness, thin: Tensor, x: Tensor, y: Tensor
+    ) -> dict[str, Tensor]:
+        """Planes outside the core's window at columns x and rows y, pixels; (B, Y, X) each."""
+        dx, dy = self._offsets(brightness.values, x, y)
         narrow, wide = self.settings.core_radius, self.thin_settings.core_radius
         radius = torch.where(thin, wide, narrow) / self.frame.fine
         window = core_window(
             torch.addcmul(dy * dy, dx, dx), radius.to(self.dtype)[:, None, None], self.settings.core_inner
         )
         weight = (1.0 - window) * brightness.amplitude[:, None, None].to(self.dtype)
-        found = brightness.evaluate(dx, dy, weight)
-        rows, columns = self.frame.filled
-        for name, plane, factor in slots:
-            padded[:, plane, :rows, :columns].add_(found[name], alpha=factor)
+        return brightness.evaluate(dx, dy, weight)
 
-    def _add_core(self, padded: Tensor, brightness: Brightness, slots: list[Slot], grids: FineGrids) -> None:
+    def _add_core(
+        self,
+        padded: Tensor,
+        brightness: Brightness | GeneralBrightness,
+        slots: list[Slot],
+        grids: FineGrids,
+    ) -> None:
         """Add what lies inside the window, from the fine grids."""
         scale = 1.0 / self.frame.fine
         weight = grids.weight * brightness.amplitude[:, None].to(self.dtype)
@@ -182,10 +240,10 @@ class ConvolvedScene:
                 plane = (slope_y * flux[:, None, None]) @ along_x.transpose(-1, -2)
             padded[:, part.plane].add_(plane, alpha=part.factor)
 
-    def _offsets(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Distances of the rendered grid's columns and rows from the centres: (B, 1, X), (B, Y, 1)."""
-        dx = self.x - values[:, 0:1].double()
-        dy = self.y - values[:, 1:2].double()
+    def _offsets(self, values: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Distances of columns and rows from the centres: (B, 1, X), (B, Y, 1)."""
+        dx = x - values[:, 0:1].double()
+        dy = y - values[:, 1:2].double()
         return dx.to(self.dtype)[:, None, :], dy.to(self.dtype)[:, :, None]
 
     def _interpolation(self, values: Tensor, nodes: Tensor, slope: bool = False) -> tuple[Tensor, Tensor]:

@@ -146,6 +146,23 @@ def dirichlet_slope(grid: Tensor, position: Tensor, period: int) -> Tensor:
     return (2.0 * inner + math.pi * torch.sin(math.pi * distance)) / period
 
 
+def dense_positions(points: int, times: int, device: torch.device) -> Tensor:
+    """Positions of `times` samples around each of that many grid points, in grid spacings, float64."""
+    along = torch.arange(points * times, dtype=torch.float64, device=device)
+    return (along + 0.5) / times - 0.5
+
+
+@functools.lru_cache(maxsize=32)
+def dense_projection(
+    points: int, period: int, times: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Matrix (period, points * times) from dense samples to a periodic grid, keeping what it can hold."""
+    with torch.inference_mode(False):
+        grid = torch.arange(period, dtype=torch.float64, device=device)
+        kernel = dirichlet(grid, dense_positions(points, times, device), period)
+        return (kernel / times).to(dtype)
+
+
 def _node_positions(radius: float) -> Tensor:
     """Evenly spaced nodes, a little denser than pixels and reaching a little beyond the window."""
     count = 2 * math.ceil((radius + _NODE_REACH) / _NODE_SPACING)

@@ -16,6 +16,7 @@ import torch
 from galviewer.errors import ModelError
 from galviewer.model import Component
 from galviewer.profiles import with_derivatives
+from galviewer.render.general import GeneralBrightness
 from galviewer.render.layout import Layout, RenderedComponent
 from galviewer.render.planes import Brightness, prepare
 from galviewer.render.settings import RenderSettings
@@ -29,6 +30,12 @@ _STEEPEST = 2.0
 """Change of ln(brightness) across a cell that the Gauss-Legendre rule still integrates to 1e-5."""
 _CREASE = 6e-3
 """Change of ln(brightness) across a cell due to the crease of a disky profile along its axes."""
+_CONTRAST = 8.0
+"""Ratio of brightness within a cell of a planar or modified profile that asks for smaller cells."""
+_DISAGREEMENT = 3e-4
+"""Difference of two rules on a cell of such a profile, of its pixel's light, that does so."""
+_FAINT_GENERAL = 1e-6
+"""Share of the light of the brightest pixel, or of the own, below which contrast no longer matters."""
 _FAINTEST = 1e-10
 """Brightness relative to the galaxy's brightest pixel below which steepness no longer matters."""
 
@@ -133,9 +140,11 @@ class PixelScene:
         return _Cells(dx, dy, pixel, torch.ones_like(dx, dtype=torch.bool), 1.0)
 
     def _to_split(
-        self, brightness: Brightness, cells: _Cells, brightest: Tensor | None
+        self, brightness: Brightness | GeneralBrightness, cells: _Cells, brightest: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Which cells are too large for the quadrature rule; and the brightest pixel's brightness."""
+        if isinstance(brightness, GeneralBrightness):
+            return _to_split_general(brightness, cells, brightest)
         u, v, r2, shape = brightness.points(cells.dx, cells.dy)
         r = r2.sqrt()
         f, r_df_dr, _ = with_derivatives(brightness.profile, r, *shape)
@@ -153,14 +162,46 @@ class PixelScene:
         return cells.exists & ((cells.side > self.settings.pixel_fineness * scale) | rough), brightest
 
 
-def _gauss_legendre(cells: _Cells, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Nine points per cell and their weights, each (B, 9 M), the nine of a cell side by side."""
+def _to_split_general(
+    brightness: GeneralBrightness, cells: _Cells, pixels: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Where the rule disagrees with one of four points, or brightness varies greatly; and the pixels' own.
+
+    The disagreement may be `_DISAGREEMENT` of the pixel's brightness, or of a thousandth of the peak's.
+    """
+    nodes, shares = _nine_points(cells)
+    half = cells.side * 0.5 / math.sqrt(3.0)
+    corners = cells.dx.new_tensor([-half, half])
+    dx = torch.cat((nodes[0], cells.dx[..., None] + corners.repeat(2)), -1)
+    dy = torch.cat((nodes[1], cells.dy[..., None] + corners.repeat_interleave(2)), -1)
+    f = brightness.image(dx.flatten(1), dy.flatten(1), dx.new_ones(1)).unflatten(1, dx.shape[1:])
+    mean = (f[..., :9] * shares).sum(-1) / cells.side**2
+    if pixels is None:
+        pixels = mean
+    peak = pixels.amax(1, keepdim=True)
+    own = pixels.gather(1, cells.pixel)
+    wrong = (mean - f[..., 9:].mean(-1)).abs() * cells.side**2
+    lowest, highest = f.amin(-1), f.amax(-1)
+    steep = (highest > _CONTRAST * lowest) & (highest > _FAINT_GENERAL * peak)
+    worth = highest * cells.side**2 > _FAINT_GENERAL * torch.maximum(own, 1e-3 * peak)
+    rough = wrong > _DISAGREEMENT * torch.maximum(own, 1e-3 * peak)
+    return cells.exists & (rough | (steep & worth)), pixels
+
+
+def _nine_points(cells: _Cells) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """The rule's points, (B, M, 9) along x and along y, and their weights (9,)."""
     node = 0.5 * math.sqrt(0.6)
     along = torch.tensor([-node, 0.0, node], dtype=torch.float64, device=cells.dx.device) * cells.side
     share = torch.tensor([5.0, 8.0, 5.0], dtype=torch.float64, device=cells.dx.device) / 18.0 * cells.side
     dx = cells.dx[..., None] + along.repeat(3)
     dy = cells.dy[..., None] + along.repeat_interleave(3)
-    shares = weight[..., None] * (share.repeat(3) * share.repeat_interleave(3))
+    return (dx, dy), share.repeat(3) * share.repeat_interleave(3)
+
+
+def _gauss_legendre(cells: _Cells, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Nine points per cell and their weights, each (B, 9 M), the nine of a cell side by side."""
+    (dx, dy), share = _nine_points(cells)
+    shares = weight[..., None] * share
     return dx.flatten(1), dy.flatten(1), shares.flatten(1)
 
 

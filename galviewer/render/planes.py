@@ -14,7 +14,8 @@ import torch
 
 from galviewer.conventions import mag_to_flux
 from galviewer.model import Component
-from galviewer.profiles import Profile, total, total_slopes, with_derivatives
+from galviewer.profiles import Profile, get, total, total_slopes, with_derivatives
+from galviewer.render.general import GeneralBrightness
 from galviewer.render.geometry import Ellipses, box_area, box_area_slope
 from galviewer.render.layout import RenderedComponent
 
@@ -144,13 +145,13 @@ class Brightness:
 
 def prepare(
     component: Component, item: RenderedComponent, values: Tensor, zeropoint: Tensor, derivatives: bool
-) -> tuple[Brightness, list[Slot]]:
-    """An elliptical component of B galaxies ready to be evaluated, and where its planes are added.
+) -> tuple[Brightness | GeneralBrightness, list[Slot]]:
+    """A component of B galaxies ready to be evaluated, and where its planes are added.
 
     Parameters
     ----------
     component, item : Component, RenderedComponent
-        What is drawn, and into which planes.
+        What is drawn, elliptical or planar, and into which planes.
     values : Tensor, (B, p)
         The component's parameters.
     zeropoint : Tensor, (B,)
@@ -158,10 +159,28 @@ def prepare(
     derivatives : bool
         Whether the derivative planes are wanted, or the image only.
     """
-    boxiness = component.parameter("boxiness")
-    superelliptical = not (boxiness.fixed and boxiness.start == 0.0)
     slots: list[Slot] = [("image", item.image_plane, 1.0)]
     if derivatives:
         slots += [(part.parameter, part.plane, part.factor) for part in item.parts]
     wanted = frozenset(name for name, _, _ in slots[1:])
-    return Brightness(component.declaration, values, zeropoint, superelliptical, wanted), slots
+    profile = component.declaration
+    if profile.kind == "planar":
+        return GeneralBrightness(profile, values, zeropoint, False, wanted), slots
+    boxiness = component.parameter("boxiness")
+    superelliptical = not (boxiness.fixed and boxiness.start == 0.0)
+    if not _unmodified(component):
+        return GeneralBrightness(profile, values, zeropoint, superelliptical, wanted), slots
+    if component.modifiers:
+        profile = get(component.profile)
+        values = values[:, : len(profile.parameters)]
+    return Brightness(profile, values, zeropoint, superelliptical, wanted), slots
+
+
+def _unmodified(component: Component) -> bool:
+    """Whether no modifier can change anything: there is none, or all are held where they do nothing."""
+    for modifier in component.declaration.modifiers:
+        held = [component.parameter(name) for name in modifier.neutral]
+        others = [component.parameter(p.name) for p in modifier.parameters]
+        if not held or not all(p.fixed and p.start == 0.0 for p in held) or any(p.free for p in others):
+            return False
+    return True

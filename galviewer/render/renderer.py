@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from galviewer.model import Model
+from galviewer.profiles import sky_basis
 from galviewer.render.convolved import ConvolvedScene
 from galviewer.render.layout import Layout, layout
 from galviewer.render.pixels import PixelScene
@@ -145,8 +146,19 @@ class Renderer:
             height, width
         )
         y = (torch.arange(height, dtype=self.dtype, device=self.device) - 0.5 * (height - 1))[:, None]
-        basis = {"level": torch.ones_like(x), "slope_x": x, "slope_y": y.expand(height, width)}
-        chosen = [basis[term.basis] for term in self.layout.sky]
+        y = y.expand(height, width)
+        planes = {
+            c: dict(
+                zip(
+                    (p.name for p in component.parameters),
+                    sky_basis(component.declaration, x, y),
+                    strict=True,
+                )
+            )
+            for c, component in enumerate(self.model.components)
+            if component.declaration.kind == "sky"
+        }
+        chosen = [planes[term.component][term.basis] for term in self.layout.sky]
         return torch.stack(chosen) if chosen else x.new_zeros(0, height, width)
 
     def _zeropoints(self, parameters: Tensor) -> Tensor:

@@ -29,6 +29,11 @@ class RenderSettings:
     thin_q : float
         Axis ratio below which the thin side of a galaxy asks for grids twice as wide with twice the
         samples along each side.
+    fine_width : float
+        A planar or modified profile whose thinnest structure is narrower than this, in pixels, is sampled
+        more densely everywhere, by the ratio of the two along each axis.
+    fine_limit : int
+        Greatest such ratio.
     psf_light : float
         The model is rendered beyond the image's edge out to the radius that holds this fraction
         of the PSF's light; from further away nothing is scattered back into the image.
@@ -48,6 +53,8 @@ class RenderSettings:
     core_levels: int = 4
     core_inner: float = 0.25
     thin_q: float = 0.25
+    fine_width: float = 4.0
+    fine_limit: int = 8
     psf_light: float = 0.995
     psf_band: float = 3e-3
     pixel_fineness: float = 0.5
