@@ -13,6 +13,7 @@ The names below load what they need when they are first used::
 
     Galaxy, SurveySettings, scan, read   what a folder holds
     Model, load_model, profiles          what is fitted
+    read_galfit, read_imfit              set-ups of other programs
     FitSettings, fit_galaxies, Workbench one galaxy or many, here and now
     GalaxyFit                            what comes out
     RunSettings, execute, open_run       a folder into a run directory, and looking at one
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from galviewer.run import open as open_run
     from galviewer.run.single import Workbench, fit_galaxies
     from galviewer.survey import Galaxy, SurveySettings, read, scan
+    from galviewer.survey.setups import read_galfit, read_imfit
 
 __version__ = "0.1.0"
 
@@ -51,6 +53,8 @@ __all__ = [
     "load_model",
     "open_run",
     "read",
+    "read_galfit",
+    "read_imfit",
     "scan",
 ]
 
@@ -68,6 +72,8 @@ _HOMES = {
     "load_model": ("galviewer.model", "load"),
     "open_run": ("galviewer.run", "open"),
     "read": ("galviewer.survey", "read"),
+    "read_galfit": ("galviewer.survey.setups", "read_galfit"),
+    "read_imfit": ("galviewer.survey.setups", "read_imfit"),
     "scan": ("galviewer.survey", "scan"),
 }
 _FOLDERS = ("conventions", "errors", "flags", "sample", "profiles", "model", "survey", "guess")

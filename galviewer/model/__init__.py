@@ -4,6 +4,10 @@ description   Parameter, Tie, Component, Model
 priors        what is known of parameters before the fit
 templates     ready-made models by name
 toml          models as text
+galfit        GALFIT's input and constraint files
+imfit         imfit's configuration files
+surface       brightness at a radius to total flux
+leftovers     what another program's file says and a model cannot
 """
 
 from galviewer.model.description import Component, Model, Parameter, Tie

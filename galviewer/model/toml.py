@@ -40,7 +40,10 @@ _ORDER = re.compile(r"\s*([\w.]+)\s*<=?\s*(?:([^*\s]+)\s*\*\s*)?([\w.]+)\s*\Z")
 
 
 def load(source: str | Path) -> Model:
-    """A model from a template's name or a TOML file.
+    """A model from a template's name, a TOML file, or an input file of GALFIT or imfit.
+
+    A file ``*.feedme`` or ``galfit.NN`` is GALFIT's, its pixels counted in the whole image; ``*.imfit`` or
+    ``*.dat`` is imfit's, its zeropoint taken as 0. Anything else is TOML.
 
     Raises
     ------
@@ -52,14 +55,32 @@ def load(source: str | Path) -> Model:
     file = Path(source)
     if not file.is_file():
         raise ModelError(
-            f"model {str(source)!r}", "not found", "a TOML file or one of " + ", ".join(TEMPLATES)
+            f"model {str(source)!r}",
+            "not found",
+            "a TOML, GALFIT or imfit file or one of " + ", ".join(TEMPLATES),
         )
+    other = _of_another_program(file)
+    if other is not None:
+        return dataclasses.replace(other, name=file.stem)
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(str(file), f"cannot be read ({error})", "a TOML file in UTF-8") from error
     model = from_toml(text, whose=str(file))
     return model if model.name else dataclasses.replace(model, name=file.stem)
+
+
+def _of_another_program(file: Path) -> Model | None:
+    """The model of a GALFIT or imfit file, told by its name."""
+    if file.suffix.lower() == ".feedme" or re.fullmatch(r"galfit\.\d+", file.name):
+        from galviewer.model.galfit import read_galfit
+
+        return read_galfit(file).image_model
+    if file.suffix.lower() in (".imfit", ".dat"):
+        from galviewer.model.imfit import read_imfit
+
+        return read_imfit(file).model
+    return None
 
 
 def from_toml(text: str, whose: str = "model") -> Model:

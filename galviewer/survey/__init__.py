@@ -12,6 +12,7 @@ psf           PSF stamps: centred, normalised
 noise         sky level, sigma from gain and read noise
 segmentation  segmentation map -> mask
 batch         galaxies of one shape -> tensors
+setups        GALFIT's and imfit's set-ups -> Galaxy
 problem       one finding about the input
 """
 
