@@ -34,7 +34,7 @@ def fit(arguments: argparse.Namespace) -> int:
 
 def demo(arguments: argparse.Namespace) -> int:
     """Fit the sample galaxies, show the result, serve the explorer."""
-    from galviewer import model, sample
+    from galviewer import sample
 
     try:
         folder = sample.folder()
@@ -44,7 +44,7 @@ def demo(arguments: argparse.Namespace) -> int:
         ) from error
     out = Path(arguments.out) if arguments.out else _demo_directory()
     settings = run.RunSettings(
-        folder=str(folder), out=str(out), model=model.load(arguments.model), device=arguments.device or "auto"
+        folder=str(folder), out=str(out), **_model(arguments.model), device=arguments.device or "auto"
     )
     result = _fit_demo(settings, chosen=arguments.out is not None)
     say(summary(result))
@@ -69,6 +69,7 @@ def _code(result: RunSummary) -> int:
 def _fresh(arguments: argparse.Namespace) -> RunSettings:
     """The settings of the command line."""
     from galviewer import model, profiles
+    from galviewer.run import ladder
 
     if arguments.folder is None:
         raise SettingsError(
@@ -76,14 +77,17 @@ def _fresh(arguments: argparse.Namespace) -> RunSettings:
         )
     if arguments.model is None:
         raise SettingsError(
-            "fit", "no --model given", "one of " + ", ".join(model.TEMPLATES) + ", or a TOML file"
+            "fit",
+            "no --model given",
+            "one of " + ", ".join((*ladder.LADDERS, *model.TEMPLATES)) + ", or a TOML file",
         )
     for path in arguments.profiles or ():
         profiles.load_user_profiles(path)
     return run.RunSettings(
         folder=arguments.folder,
         out=arguments.out,
-        model=model.load(arguments.model),
+        **_model(arguments.model),
+        neighbours=arguments.neighbours or "off",
         survey=survey_settings(arguments),
         fit=_fit_fields(arguments),
         device=arguments.device or "auto",
@@ -97,8 +101,6 @@ def _fresh(arguments: argparse.Namespace) -> RunSettings:
 
 def _resumed(arguments: argparse.Namespace) -> RunSettings:
     """The stored settings with what the command line says; the run refuses what it cannot follow."""
-    from galviewer import model
-
     stored = run.stored_settings(arguments.out)
     changes: dict[str, Any] = {
         "folder": arguments.folder,
@@ -106,7 +108,7 @@ def _resumed(arguments: argparse.Namespace) -> RunSettings:
         "batch_size": arguments.batch_size,
         "limit": arguments.limit,
         "threads": arguments.threads,
-        "model": model.load(arguments.model) if arguments.model else None,
+        "neighbours": arguments.neighbours,
         "blocks": False if arguments.no_blocks else None,
     }
     return replace(
@@ -114,7 +116,18 @@ def _resumed(arguments: argparse.Namespace) -> RunSettings:
         survey=survey_settings(arguments, stored.survey),
         fit={**stored.fit, **_fit_fields(arguments)},
         **{key: value for key, value in changes.items() if value is not None},
+        **(_model(arguments.model) if arguments.model else {}),
     )
+
+
+def _model(name: str) -> dict[str, Any]:
+    """The settings that a template, a file or the name of a choice means."""
+    from galviewer import model
+    from galviewer.run import ladder
+
+    if ladder.is_ladder(name):
+        return {"model": ladder.lowest_rung(name), "ladder": name}
+    return {"model": model.load(name), "ladder": ""}
 
 
 def _fit_fields(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -157,7 +170,7 @@ def _show_table(view: run.RunView) -> None:
     wanted = [f"{name}_{p}" for name in fitted for p in ("mag", "r_eff", "n", "q", "pa")]
     columns = [column for column in wanted if column in view.model.columns]
     errors = [f"{column}_err" for column in columns]
-    table = Table(title=f"{view.model.name} fits", show_edge=False)
+    table = Table(title=f"{view.settings.model_name} fits", show_edge=False)
     for title in ("name", *columns, "chi2_nu", "snr", "flags"):
         table.add_column(
             title, justify="left" if title in ("name", "flags") else "right", no_wrap=title == "name"

@@ -56,11 +56,12 @@ def export(arguments: argparse.Namespace) -> int:
 
     view = run.open(arguments.run)
     fmt = arguments.format or tables.format_of(arguments.out)
-    table = view.arrow()
+    table = view.neighbours_arrow() if arguments.neighbours else view.arrow()
     path = tables.export(table, arguments.out, fmt, overwrite=arguments.force)
     done, total = view.progress
     missing = "" if done == total else f" ({done} of {total} galaxies: the run is not finished)"
-    say(f"{path}: {table.num_rows} galaxies, {table.num_columns} columns, {fmt}{missing}")
+    rows = "neighbours" if arguments.neighbours else "galaxies"
+    say(f"{path}: {table.num_rows} {rows}, {table.num_columns} columns, {fmt}{missing}")
     return 0
 
 

@@ -69,7 +69,14 @@ def _add_fit(commands) -> None:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="template (sersic, sersic+sky, bulge+disk, bulge+disk+sky, sersic+point) or TOML file",
+        help="template (sersic, sersic+point, bulge+disk, bulge+bar+disk, each also with +sky), TOML file, "
+        "or auto: the best of these for each galaxy (auto+sky, auto-sky: always, never with a sky)",
+    )
+    parser.add_argument(
+        "--neighbours",
+        choices=("off", "mask", "fit", "auto"),
+        help="other objects in the image: left as they are (default), masked, fitted together with the "
+        "galaxy, or by their overlap with it",
     )
     parser.add_argument("--out", metavar="RUN", required=True, help="run directory; made if missing")
     parser.add_argument(
@@ -116,6 +123,9 @@ def _add_export(commands) -> None:
     parser.add_argument("--out", metavar="FILE", required=True, help="file to write")
     parser.add_argument("--format", choices=EXPORT_FORMATS, help="default: what the suffix of FILE says")
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    parser.add_argument(
+        "--neighbours", action="store_true", help="the table of fitted neighbours instead of the catalogue"
+    )
 
 
 def _add_explore(commands) -> None:

@@ -13,6 +13,7 @@ from galviewer.errors import GalviewerError, InputError
 from galviewer.explorer.source import FolderSource, Row, Source
 
 if TYPE_CHECKING:
+    from galviewer.model import Model
     from galviewer.products import GalaxyFit
     from galviewer.survey import Galaxy, SurveySettings
 
@@ -97,14 +98,21 @@ class RunSource(Source):
         row = self._rows().get(name)
         if row is None:
             return None
-        values = [row.get(column) for column in self._view.model.columns]
+        values = [row.get(column) for column in self.model_of(name).columns]
         if not all(value is not None and math.isfinite(value) for value in values):
             return None
         return np.array(values, float)
 
+    def model_of(self, name: str) -> Model:
+        """See `Source.model_of`: each galaxy's own, where the run chose."""
+        row = self._rows().get(name)
+        return self._view.model if row is None else self._view.model_of(row.get("model") or "")
+
     def _rows(self) -> dict[str, dict[str, Any]]:
         if self._catalogue is None:
-            self._catalogue = self._view.rows("chi2_nu", "flags", *self._view.model.columns)
+            models = self._view.settings.models
+            columns = dict.fromkeys(column for model in models for column in model.columns)
+            self._catalogue = self._view.rows("chi2_nu", "flags", "model", *columns)
         return self._catalogue
 
     def rows(self) -> dict[str, Row]:

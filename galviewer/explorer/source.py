@@ -98,8 +98,12 @@ class Source:
         return None
 
     def parameters(self, name: str) -> np.ndarray | None:
-        """Stored values of `model`, (P,), where no whole fit was kept; None where there are none."""
+        """Stored values of `model_of`, (P,), where no whole fit was kept; None where there are none."""
         return None
+
+    def model_of(self, name: str) -> Model | None:
+        """The model that the run gave to that galaxy."""
+        return self.model
 
     def fit_settings(self) -> Any:
         """Settings the source was fitted with; None for the defaults."""

@@ -181,9 +181,9 @@ class State(param.Parameterized):
         fit = self.results.get(name) or self.source.fitted(name)
         if fit is not None and np.isfinite(fit.parameters).all():
             return Work(fit.model, np.array(fit.parameters, float), fit)
-        stored = self.source.parameters(name)
-        if stored is not None and self.source.model is not None:
-            return Work(self.source.model, stored)
+        stored, model = self.source.parameters(name), self.source.model_of(name)
+        if stored is not None and model is not None:
+            return Work(model, stored)
         return Work(self.start_model, self._bench(name, galaxy, self.start_model).starts(), fit)
 
     def _bench(self, name: str, galaxy: Galaxy, model: Model) -> LiveModel:

@@ -4,6 +4,7 @@ fitted      GalaxyFit, everything known about one fitted galaxy
 photometry  half-light radii, surface brightness, error propagation: closed forms on plain floats
 columns     the columns of a catalogue, each with unit and description
 catalogue   one galaxy's values for them
+neighbours  the table of neighbours that were fitted with their galaxies
 tables      catalogues as Parquet parts and as FITS, Parquet, ECSV, VOTable, CSV and HDF5 files
 blocks      one FITS file per galaxy: data, model, residual, sigma, mask, components, parameters
 fitsfile    the small, fast FITS writer below the blocks

@@ -6,6 +6,7 @@
     model.toml   the model
     inputs.csv   the plan: every galaxy with its part and the checksum of its files
     catalogue/   part-00000.parquet, ...: each complete or not there
+    neighbours/  part-00000.parquet, ...: the neighbours fitted together with the galaxies of each part
     blocks/      NAME.fits
     events.jsonl what happened
     .lock        held by the process that writes; freed by the system however that process ends
@@ -46,6 +47,7 @@ class RunDirectory:
         self.model_toml = self.path / "model.toml"
         self.inputs = self.path / "inputs.csv"
         self.catalogue = self.path / "catalogue"
+        self.neighbours = self.path / "neighbours"
         self.blocks = self.path / "blocks"
         self.events = self.path / "events.jsonl"
         self.cancel = self.path / "cancel"
@@ -60,6 +62,14 @@ class RunDirectory:
         """File of a part of the catalogue."""
         return self.catalogue / f"part-{number:05d}.parquet"
 
+    def neighbour_part(self, number: int) -> Path:
+        """File of the neighbours of a part's galaxies."""
+        return self.neighbours / f"part-{number:05d}.parquet"
+
+    def neighbour_parts(self) -> list[Path]:
+        """Neighbours of the parts that are complete, in order."""
+        return [path for part in self.parts() if (path := self.neighbours / part.name).is_file()]
+
     def parts(self) -> list[Path]:
         """The parts that are complete, in order."""
         return sorted(self.catalogue.glob("part-[0-9]*.parquet"))
@@ -68,8 +78,13 @@ class RunDirectory:
         """File of a galaxy's block, whether it exists or not."""
         return self.blocks / f"{file_name(name)}.fits"
 
-    def create(self) -> None:
+    def create(self, neighbours: bool = False) -> None:
         """Make the directory and its folders.
+
+        Parameters
+        ----------
+        neighbours : bool
+            Whether neighbours are fitted.
 
         Raises
         ------
@@ -79,14 +94,14 @@ class RunDirectory:
         if self.path.exists() and not self.path.is_dir():
             raise RunError(str(self.path), "is a file", "a directory for the run", "choose another --out")
         try:
-            for folder in (self.path, self.catalogue, self.blocks):
+            for folder in (self.path, self.catalogue, self.blocks, *([self.neighbours] * neighbours)):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from error
 
     def remove_partial_files(self) -> None:
         """Delete what a killed process left unfinished."""
-        for folder in (self.path, self.catalogue, self.blocks):
+        for folder in (self.path, self.catalogue, self.blocks, self.neighbours):
             for path in folder.glob(".*.partial*"):
                 with contextlib.suppress(OSError):
                     path.unlink()

@@ -14,8 +14,16 @@ from galviewer.errors import GalviewerError, RunError, SettingsError
 from galviewer.model import to_toml
 from galviewer.run.directory import RunDirectory, versions
 from galviewer.run.events import EventLog, Listener
+from galviewer.run.neighbours import FITTED
 from galviewer.run.planning import Plan, make_plan, repeat_plan
-from galviewer.run.settings import RunSettings, differences, from_document, load_profiles, to_document
+from galviewer.run.settings import (
+    RUN_IDENTITY,
+    RunSettings,
+    differences,
+    from_document,
+    load_profiles,
+    to_document,
+)
 from galviewer.run.stopping import Stop
 from galviewer.run.work import RunSummary, Work
 
@@ -50,7 +58,7 @@ def execute(settings: RunSettings, on_event: Listener | None = None, stop: Stop 
     fit_settings = settings.fit_settings()
     device = _device(settings.device)
     directory = RunDirectory(settings.out)
-    directory.create()
+    directory.create(neighbours=settings.neighbours in FITTED)
     stop = stop or Stop(directory.cancel)
     with contextlib.ExitStack() as stack:
         stack.enter_context(directory.locked())
@@ -146,9 +154,8 @@ def _plan(
 def _check_same_settings(directory: RunDirectory, identity: dict[str, Any], out: str) -> None:
     document, model = directory.read_document()
     stored = {"model": model, "survey": document["survey"], "fit": document["fit"], "run": document["run"]}
-    stored["run"] = {
-        key: value for key, value in stored["run"].items() if key in ("limit", "batch_size", "blocks")
-    }
+    before = {"ladder": "", "neighbours": "off"}  # what runs of earlier versions had
+    stored["run"] = before | {key: value for key, value in stored["run"].items() if key in RUN_IDENTITY}
     changed = differences(stored, identity)
     if changed:
         raise RunError(

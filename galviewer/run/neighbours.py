@@ -24,6 +24,9 @@ from galviewer.survey import Galaxy
 MODES = ("off", "mask", "fit", "auto")
 """Nothing is done; all neighbours are masked; all are fitted; by their overlap."""
 
+FITTED = ("fit", "auto")
+"""Those of `MODES` that may fit a neighbour."""
+
 MOST = 6
 """Neighbours fitted together with one galaxy; the ones that matter least are masked."""
 

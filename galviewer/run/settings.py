@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from galviewer.errors import SettingsError
 from galviewer.model import Model, from_toml, to_toml
+from galviewer.products.columns import ColumnInfo, choice_columns, columns
+from galviewer.run.ladder import lowest_rung, rungs
+from galviewer.run.neighbours import check_mode
 from galviewer.survey import SurveySettings
 
 if TYPE_CHECKING:
     from galviewer.fit import FitSettings
+
+RUN_IDENTITY = ("limit", "batch_size", "blocks", "ladder", "neighbours")
+"""Settings of the run that decide the catalogue's content."""
 
 _NOT_IDENTITY = ("device", "batch_size")
 """Fit settings that do not say what is fitted, only where."""
@@ -49,6 +55,11 @@ class RunSettings:
         Processor threads of the fit; None leaves one core to reading and writing.
     profiles : tuple of str
         Python files that register the user's profiles.
+    ladder : str
+        "auto", "auto+sky" or "auto-sky" chooses a model for each galaxy; `model` is then the lowest rung.
+        Empty where all have `model`.
+    neighbours : str
+        "off", "mask", "fit" or "auto".
     """
 
     folder: str
@@ -62,6 +73,8 @@ class RunSettings:
     blocks: bool = True
     threads: int | None = None
     profiles: tuple[str, ...] = ()
+    ladder: str = ""
+    neighbours: str = "off"
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "limit", "threads"):
@@ -70,6 +83,23 @@ class RunSettings:
                 raise SettingsError(name, f"is {value}", "1 or more")
         if self.device not in ("auto", "cpu", "cuda"):
             raise SettingsError("device", repr(self.device), "auto, cpu or cuda")
+        check_mode(self.neighbours)
+        if self.ladder and self.model != lowest_rung(self.ladder):
+            raise SettingsError("model", f"is {self.model.name!r}", f"the lowest rung of {self.ladder!r}")
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model, or of the choice among several."""
+        return self.ladder or self.model.name
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All models that a galaxy of the run may have."""
+        return rungs(self.ladder) if self.ladder else (self.model,)
+
+    def columns(self) -> tuple[ColumnInfo, ...]:
+        """The columns of the run's catalogue."""
+        return choice_columns(self.models) if self.ladder else columns(self.model)
 
     def fit_settings(self) -> FitSettings:
         """The engine's settings; imports torch.
@@ -99,7 +129,7 @@ class RunSettings:
             "model": to_toml(self.model),
             "survey": _without_none(asdict(self.survey)),
             "fit": _without_none(fit),
-            "run": _without_none({"limit": self.limit, "batch_size": self.batch_size, "blocks": self.blocks}),
+            "run": _without_none({key: getattr(self, key) for key in RUN_IDENTITY}),
         }
 
 
@@ -129,7 +159,7 @@ def to_document(settings: RunSettings, identity: Mapping[str, Any]) -> dict[str,
     """The tables of ``run.toml`` that hold the settings; `from_document` reads them."""
     run = dict(identity["run"]) | {
         "folder": str(Path(settings.folder).resolve()),
-        "model": settings.model.name,
+        "model": settings.model_name,
         "device": settings.device,
         "settings_hash": settings_hash(identity),
         "profiles": [str(Path(path).resolve()) for path in settings.profiles],
@@ -162,6 +192,8 @@ def from_document(document: Mapping[str, Any], model_text: str, out: str | Path)
             limit=run.get("limit"),
             blocks=run["blocks"],
             profiles=tuple(run.get("profiles", ())),
+            ladder=run.get("ladder", ""),
+            neighbours=run.get("neighbours", "off"),
         )
     except TypeError as error:
         raise SettingsError(f"{out}/run.toml", f"has a setting that is not known ({error})") from error

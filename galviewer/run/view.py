@@ -14,6 +14,7 @@ from galviewer.model import Model
 from galviewer.products import GalaxyFit, blocks, tables
 from galviewer.run.directory import RunDirectory
 from galviewer.run.events import Event, read_events
+from galviewer.run.neighbours import FITTED
 from galviewer.run.settings import RunSettings, from_document
 
 if TYPE_CHECKING:
@@ -48,8 +49,15 @@ class RunView:
 
     @property
     def model(self) -> Model:
-        """What was fitted."""
+        """What was fitted; where each galaxy's model was chosen, the simplest of them."""
         return self.settings.model
+
+    def model_of(self, name: str) -> Model:
+        """The model of a row whose column `model` has this name; the run's own if it is not known.
+
+        Neighbours, which vary from galaxy to galaxy, are not among its components; a block has them.
+        """
+        return next((model for model in self.settings.models if model.name == name), self.model)
 
     @property
     def folder(self) -> Path:
@@ -109,6 +117,28 @@ class RunView:
         order = {name: k for k, name in enumerate(self.names)}
         places = [order.get(name, len(order)) for name in table.column("name").to_pylist()]
         return table.take(np.argsort(places, kind="stable"))
+
+    def neighbours(self) -> Table:
+        """The neighbours fitted so far, one row each, with the name of their galaxy.
+
+        Raises
+        ------
+        RunError
+            If the run fits no neighbours, or no part is finished.
+        """
+        return tables.to_astropy(self.neighbours_arrow())
+
+    def neighbours_arrow(self) -> pa.Table:
+        """As `neighbours`, as an Arrow table.
+
+        Raises
+        ------
+        RunError
+            If the run fits no neighbours, or no part is finished.
+        """
+        if self.settings.neighbours not in FITTED:
+            raise RunError(str(self.path), "fits no neighbours", "a run with --neighbours fit or auto")
+        return tables.read_parts(self._directory.neighbour_parts())
 
     def catalogue(self) -> Table:
         """The catalogue so far as an astropy Table with units and descriptions, in the folder's order.

@@ -17,9 +17,11 @@ import numpy as np
 
 from galviewer import flags
 from galviewer.products import GalaxyFit, blocks, catalogue, tables
+from galviewer.products.neighbours import NEIGHBOUR_COLUMNS, neighbour_rows
 from galviewer.run import half_light
 from galviewer.run.directory import RunDirectory, versions
 from galviewer.run.events import EventLog
+from galviewer.run.neighbours import FITTED
 from galviewer.run.planning import Plan
 from galviewer.run.reading import Prepared, Reader
 from galviewer.run.settings import RunSettings, load_profiles, settings_hash
@@ -83,7 +85,7 @@ class Work:
     ) -> None:
         self._settings, self._fit_settings, self._directory = settings, fit_settings, directory
         self._plan, self._log, self._stop = plan, log, stop
-        self._infos = catalogue.columns(settings.model)
+        self._infos = settings.columns()
         self._hash = settings_hash(settings.identity())
         self._versions = versions()
         self._finished = {k for k, part in enumerate(plan.parts) if _complete(directory, k, len(part))}
@@ -97,7 +99,7 @@ class Work:
             total=len(self._plan),
             done=self._done,
             resumed=self._done > 0,
-            model=self._settings.model.name,
+            model=self._settings.model_name,
             folder=self._settings.folder,
             device=device,
             pid=os.getpid(),
@@ -177,7 +179,9 @@ class Work:
         items = [item for item in prepared if item.galaxy is not None]
         galaxies = [item.galaxy for item in items if item.galaxy is not None]
         starts = [item.starts for item in items]
-        fits = fit_galaxies(galaxies, self._settings.model, self._fit_settings, starts)
+        settings = self._settings
+        model = settings.ladder or settings.model
+        fits = fit_galaxies(galaxies, model, self._fit_settings, starts, neighbours=settings.neighbours)
         return {
             item.name: replace(fit, flags=fit.flags | item.flags)
             for item, fit in zip(items, fits, strict=True)
@@ -185,16 +189,22 @@ class Work:
 
     def _write(self, number: int, prepared: list[Prepared], fits: dict[str, GalaxyFit]) -> None:
         """Blocks, then the part that vouches for them, then the news. Runs in the writer's thread."""
-        rows = []
+        rows, beside = [], []
         for item in prepared:
             fit = fits.get(item.name)
             if fit is None:
-                rows.append(catalogue.skipped_row(item.name, self._settings.model, item.reason))
+                skipped = catalogue.skipped_row(
+                    item.name, self._settings.model, item.reason, infos=self._infos
+                )
+                rows.append(skipped | {"model": self._settings.model_name})
                 continue
-            rows.append(catalogue.row(fit, half_light.find))
+            rows.append(catalogue.row(fit, half_light.find, self._infos))
+            beside += neighbour_rows(fit)
             if self._settings.blocks:
                 path = self._directory.block(item.name)
                 blocks.write_block(fit, path, self._hash, self._versions)
+        if self._settings.neighbours in FITTED:
+            tables.write_part(beside, NEIGHBOUR_COLUMNS, self._directory.neighbour_part(number))
         tables.write_part(rows, self._infos, self._directory.part(number))
         for row in rows:
             if row["flags"] & flags.Flag.SKIPPED:
