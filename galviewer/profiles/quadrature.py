@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_REACH = (math.log(1e-7), math.log(1e5))
-_PANELS = 96
+_REACH = (math.log(1e-12), math.log(1e5))
+_PANELS = 136
 _NODES = 16
 
 
@@ -22,7 +22,7 @@ def radial_panels(size: Tensor, breaks: Sequence[Tensor]) -> Tensor:
     Parameters
     ----------
     size : Tensor, (B,)
-        Length scale of the profile, pixels; panels reach from 1e-7 to 1e5 times it.
+        Length scale of the profile, pixels; panels reach from 1e-12 to 1e5 times it.
     breaks : sequence of Tensor, (B,)
         Radii (pixels) at which brightness is not smooth.
 
