@@ -138,7 +138,8 @@ def duplicate(model: Model, values: np.ndarray, name: str) -> tuple[Model, np.nd
     """A second component like the one named, with its fixes and bounds, untied."""
     original = model.component(name)
     untied = tuple(dataclasses.replace(p, tied=None) for p in original.parameters)
-    copy = Component(free_name(model, re.sub(r"\d+$", "", name)), original.profile, untied)
+    free = free_name(model, re.sub(r"\d+$", "", name))
+    copy = Component(free, original.profile, untied, original.modifiers)
     grown = dataclasses.replace(model.with_component(copy), name="")
     return grown, clipped(grown, np.append(values, values[model.component_slices[name]]))
 

@@ -2,9 +2,9 @@
 
 Extensions: an empty primary with the outcome; DATA, MODEL, RESIDUAL, SIGMA, MASK, PSF; one per component
 by its upper-case name; PARAMETERS (values, errors, starts, bounds, ties), COVARIANCE of the free ones, and
-INPUT (what else is needed to rebuild the fit, as JSON). Every image carries the WCS. The primary's ``1_XC``,
-``1_MAG``, ... follow GALFIT (pixels from 1, ``value +/- error``, [fixed], {tied}) where GALFIT has such a
-keyword.
+INPUT (the model as TOML and what else is needed to rebuild the fit, as JSON). Every image carries the WCS.
+The primary's ``1_XC``, ``1_MAG``, ... follow GALFIT (pixels from 1, ``value +/- error``, [fixed], {tied}) where
+GALFIT has such a keyword.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ RESERVED = (
 _GALFIT_PROFILES = {
     "sersic": "sersic",
     "exponential": "expdisk",
+    "de_vaucouleurs": "devauc",
+    "edge_on": "edgedisk",
     "gaussian": "gaussian",
     "moffat": "moffat",
     "point": "psf",
@@ -254,6 +256,7 @@ def _input_columns(fit: GalaxyFit) -> dict[str, list[str]]:
     values: dict[str, Any] = {
         "name": fit.name,
         "model": fit.model.name,
+        "model_toml": _model_text(fit.model),
         "message": fit.message,
         "psf_kind": fit.psf_kind,
         "chi2": fit.chi2,
@@ -282,7 +285,7 @@ def _from_hdus(hdus: Any) -> GalaxyFit:
     known = {str(row["key"]): json.loads(str(row["value"])) for row in rows}
     parameters = hdus["PARAMETERS"].data
     head = hdus[0].header
-    model = _model(parameters, known["model"])
+    model = _model(parameters, known["model"], known.get("model_toml"))
     names = {hdu.name for hdu in hdus}
     planes = [extension_name(component.name) for component in model.components]
     components = np.stack([_native(hdus[p].data) for p in planes]) if set(planes) <= names else None
@@ -346,10 +349,19 @@ def _native(array: np.ndarray, dtype: Any = None) -> np.ndarray:
     return native
 
 
-def _model(rows: Any, name: str) -> Model:
-    """The model that the rows of PARAMETERS describe."""
-    from galviewer.model import Component, Model, Tie
+def _model_text(model: Model) -> str:
+    """The model as TOML; bounds and starts stand in PARAMETERS too, for other programs."""
+    from galviewer.model import to_toml
 
+    return to_toml(model)
+
+
+def _model(rows: Any, name: str, text: str | None = None) -> Model:
+    """The model of INPUT's TOML, or, in blocks without, the one that the rows of PARAMETERS describe."""
+    from galviewer.model import Component, Model, Tie, from_toml
+
+    if text is not None:
+        return from_toml(text, whose="the block's model")
     components: dict[str, Component] = {}
     for row in rows:
         key, parameter = str(row["component"]), str(row["parameter"])

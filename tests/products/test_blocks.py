@@ -141,6 +141,44 @@ def test_ties_bounds_and_fixed_parameters_come_back(make, tmp_path):
     assert head["1_N"] == "[3.7]"
 
 
+def test_priors_orders_sums_and_modifiers_come_back(make, tmp_path):
+    described = Model(
+        (
+            Component("sersic", "sersic", modifiers=("fourier1", "outer_truncation"))
+            .replace("n", prior=models.lognormal(2.0, 0.3, upper=6.0))
+            .replace("f1", start=0.1, fixed=True),
+            Component("point", "point").replace(
+                "mag", tied=models.Tie("sersic.mag", 0.5, 0.25, plus=(("sersic.n", -0.125),))
+            ),
+        ),
+        name="é",
+        orders=(models.Order("sersic.r_eff", "sersic.r_out", 0.8),),
+    )
+    values = np.arange(1.0, 1.0 + len(described.columns))
+    told = dataclasses.replace(
+        make("sersic"), model=described, parameters=values, errors=values, starts=values,
+        component_images=None, covariance=np.zeros((0, 0)),
+    )  # fmt: skip
+    path = tmp_path / "told.fits"
+    blocks.write_block(told, path)
+    assert blocks.read_block(path).model == described
+
+
+def test_blocks_without_the_model_as_text_are_read(make, tmp_path, monkeypatch):
+    tied = models.template("bulge+disk+sky").replace("disk_q", tied=models.Tie("bulge.q", 0.5))
+    path = tmp_path / "old.fits"
+    columns = blocks._input_columns
+
+    def older(fit):
+        keys = columns(fit)
+        kept = [k for k, key in enumerate(keys["key"]) if key != "model_toml"]
+        return {name: [column[k] for k in kept] for name, column in keys.items()}
+
+    monkeypatch.setattr(blocks, "_input_columns", older)
+    blocks.write_block(make(tied), path)
+    assert blocks.read_block(path).model == tied
+
+
 def test_failed_fits_and_double_precision_data(fit, tmp_path):
     galaxy = dataclasses.replace(fit.galaxy, image=fit.galaxy.image * (1 + 1e-12))
     failed = dataclasses.replace(

@@ -109,8 +109,11 @@ class Cards:
 
     def _tie(self, message: dict[str, Any]) -> None:
         to = str(message["to"])
-        tie = Tie(to, float(message.get("factor", 1.0)), float(message.get("offset", 0.0))) if to else None
-        self._state.set_tie(str(message["column"]), tie)
+        column = str(message["column"])
+        old = self._state.model.parameters[self._state.model.index(column)].tied
+        plus = old.plus if old is not None and old.to == to else ()  # the card shows the first term only
+        factor, offset = float(message.get("factor", 1.0)), float(message.get("offset", 0.0))
+        self._state.set_tie(column, Tie(to, factor, offset, plus) if to else None)
 
     def _bounds(self, message: dict[str, Any]) -> None:
         lower, upper = (message[k] for k in ("lower", "upper"))
