@@ -14,8 +14,9 @@ The names below load what they need when they are first used::
     Galaxy, SurveySettings, scan, read   what a folder holds
     Model, load_model, profiles          what is fitted
     read_galfit, read_imfit              set-ups of other programs
+    fit_image, fit_folder                one image, or one folder, in one call
     FitSettings, fit_galaxies, Workbench one galaxy or many, here and now
-    GalaxyFit                            what comes out
+    GalaxyFit, figure, companions        what comes out; drawn for a paper; without a model
     RunSettings, execute, open_run       a folder into a run directory, and looking at one
     explore                              the explorer, in a notebook or a browser
 """
@@ -26,6 +27,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from galviewer.api import companions, figure, fit_folder, fit_image
     from galviewer.explorer import explore
     from galviewer.fit import FitSettings
     from galviewer.model import Model
@@ -47,9 +49,13 @@ __all__ = [
     "RunSettings",
     "SurveySettings",
     "Workbench",
+    "companions",
     "execute",
     "explore",
+    "figure",
+    "fit_folder",
     "fit_galaxies",
+    "fit_image",
     "load_model",
     "open_run",
     "read",
@@ -66,8 +72,12 @@ _HOMES = {
     "RunSettings": ("galviewer.run", "RunSettings"),
     "SurveySettings": ("galviewer.survey", "SurveySettings"),
     "Workbench": ("galviewer.run.single", "Workbench"),
+    "companions": ("galviewer.api", "companions"),
     "execute": ("galviewer.run", "execute"),
     "explore": ("galviewer.explorer", "explore"),
+    "figure": ("galviewer.api", "figure"),
+    "fit_folder": ("galviewer.api", "fit_folder"),
+    "fit_image": ("galviewer.api", "fit_image"),
     "fit_galaxies": ("galviewer.run.single", "fit_galaxies"),
     "load_model": ("galviewer.model", "load"),
     "open_run": ("galviewer.run", "open"),
@@ -77,7 +87,7 @@ _HOMES = {
     "scan": ("galviewer.survey", "scan"),
 }
 _FOLDERS = ("conventions", "errors", "flags", "sample", "profiles", "model", "survey", "guess")
-_FOLDERS += ("render", "fit", "uncertainty", "products", "run", "explorer")
+_FOLDERS += ("render", "fit", "uncertainty", "products", "run", "api", "explorer")
 
 
 def __getattr__(name: str) -> Any:

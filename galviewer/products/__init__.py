@@ -1,6 +1,7 @@
 """What a fit leaves behind. No torch: a finished run is read without it.
 
 fitted      GalaxyFit, everything known about one fitted galaxy
+summary     a fit as a table of text or HTML
 photometry  half-light radii, surface brightness, error propagation: closed forms on plain floats
 columns     the columns of a catalogue, each with unit and description
 catalogue   one galaxy's values for them
@@ -12,6 +13,7 @@ scene       what parameter values look like: images, chi2, annuli
 annuli      means in elliptical annuli
 curves      numbers of the radial profile and of the histogram of residuals
 figures     a fit as one publication-ready figure (matplotlib)
+panels      its images
 companions  non-parametric quantities beside the fit (statmorph)
 files       files that are there completely or not at all; names that are safe on disk
 """

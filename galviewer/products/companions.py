@@ -1,4 +1,4 @@
-"""Non-parametric quantities beside a fit: concentration, asymmetry, smoothness, Gini, M20, Petrosian radius, RFF.
+"""Non-parametric quantities beside a fit: concentration, asymmetry, smoothness, Gini, M20, Petrosian radius.
 
 They say what a smooth model cannot: arms, knots, mergers, a residual that is more than noise. The first six
 are measured by statmorph (extra ``science``) on the data without the fitted sky; the residual flux fraction
@@ -98,8 +98,8 @@ def companions(fit: GalaxyFit) -> dict[str, Any]:
 def residual_flux_fraction(fit: GalaxyFit) -> float:
     """Residual flux fraction: 0 for noise alone, above it for structure, slightly below it by chance.
 
-    ``(sum |data - model| - 0.798 sum sigma) / sum(model without sky)`` over the unmasked pixels of the ellipse
-    that encloses 90 % of the model's light in the stamp.
+    ``(sum |data - model| - 0.798 sum sigma) / sum(model without sky)`` over the unmasked pixels of the
+    ellipse that encloses 90 % of the model's light in the stamp.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def _morphology(fit: GalaxyFit) -> tuple[dict[str, float], list[str]]:
 
 
 def _about_its_sersic_fit(text: str) -> bool:
-    """Whether a warning concerns the Sersic fit inside statmorph, which is not used, or a library's future."""
+    """Whether a warning concerns statmorph's own Sersic fit, which is not used, or a library's future."""
     return any(word in text for word in ("fit may be unsuccessful", "ersic", "deprecated", "Deprecat"))
 
 

@@ -101,6 +101,24 @@ class GalaxyFit:
     psf_kind: str = ""
     choice: Choice | None = None
 
+    def __repr__(self) -> str:
+        """One line: name, model, quality, outcome."""
+        from galviewer.products import summary
+
+        return f"<GalaxyFit {summary.heading(self)}>"
+
+    def _repr_html_(self) -> str:
+        """The table of `summary`, for notebooks."""
+        from galviewer.products import summary
+
+        return summary.page(self)
+
+    def summary(self) -> str:
+        """Every parameter with its error and unit, and what is worth knowing, as a table of text."""
+        from galviewer.products import summary
+
+        return summary.text(self)
+
     @property
     def usable(self) -> bool:
         """Whether the values are a fit at all (no flag of `flags.FAILURES` set)."""

@@ -26,6 +26,7 @@ ORDER = (
     ("products",),
     ("run",),
     ("review",),
+    ("api",),
     ("explorer",),
     ("cli", "__init__"),
     ("__main__",),
@@ -34,7 +35,7 @@ RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 SCREEN = {"panel", "bokeh", "holoviews", "param", "datashader"}
 # These parts serve people who have no need to wait for torch, or have none.
 NO_TORCH_AT_IMPORT = {"conventions", "errors", "flags", "sample", "profiles", "model", "survey", "guess",
-                      "products", "review", "cli", "__init__", "__main__"}
+                      "products", "review", "api", "cli", "__init__", "__main__"}
 NO_FILES = {"profiles", "model", "render", "fit", "uncertainty"}
 
 

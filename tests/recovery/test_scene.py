@@ -1,8 +1,8 @@
 """A crowded field as in appendix C of Chen et al. (2024): everything in it is found again.
 
-Disk, bulge and Ferrer bar with one centre, a Sérsic galaxy at their side, two stars and a King cluster under a
-PSF. The truth is drawn here with numpy and scipy alone, from the published formulas on a grid five times finer
-than the pixels, so that a common error of renderer and fit cannot hide. GALMOSS's King exponent and Ferrer
+Disk, bulge and Ferrer bar with one centre, a Sérsic galaxy at their side, two stars and a King cluster under
+a PSF. The truth is drawn here with numpy and scipy alone, from the published formulas on a grid five times
+finer than the pixels, so that a common error of renderer and fit cannot hide. King's exponent and Ferrer's
 slope are held, as in the paper.
 
 ``PYTHONPATH=. python tests/recovery/test_scene.py 24`` scans 24 seeds.
@@ -11,6 +11,7 @@ slope are held, as in the paper.
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 
 import numpy as np
@@ -70,7 +71,7 @@ def flux_of_unit(name: str, p: dict[str, float]) -> float:
     end = p.get("r_out", p.get("r_t", 60 * p.get("r_eff", 1.0)))
     pieces = np.linspace(0, end, 41)
     rings = [quad(lambda r: 2 * np.pi * r * profile(name, np.array(r), p), a, b)[0]
-             for a, b in zip(pieces[:-1], pieces[1:], strict=True)]  # fmt: skip
+             for a, b in itertools.pairwise(pieces)]  # fmt: skip
     return float(np.sum(rings) * p["q"])
 
 
@@ -190,8 +191,8 @@ def fits() -> list[galviewer.GalaxyFit]:
 def test_the_renderer_draws_the_same_scene():
     """The pixels agree with numpy's to a thousandth of the brightest one, and far below the noise.
 
-    What is left (0.10 of the noise) lies in the row and column of the brighter star: its stamp ends at 15 pixels
-    where the true PSF goes on. Away from the stars it is 0.04.
+    What is left (0.10 of the noise) lies in the row and column of the brighter star: its stamp ends at 15
+    pixels where the true PSF goes on. Away from the stars it is 0.04.
     """
     from galviewer.run.single import Workbench
 
@@ -220,7 +221,7 @@ def test_errors_have_the_size_of_the_scatter(fits):
 
 
 def scan(number: int) -> None:
-    """Print how many seeds end with every parameter within three sigma, from off starts and from the truth."""
+    """Print how many seeds end with every parameter within three sigma, and at the truth's minimum."""
     scenes = [made(seed) for seed in range(number)]
     fits = galviewer.fit_galaxies([g for g, _ in scenes], MODEL, starts=[s for _, s in scenes], images=False)
     best = galviewer.fit_galaxies(
