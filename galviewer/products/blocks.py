@@ -3,8 +3,8 @@
 Extensions: an empty primary with the outcome; DATA, MODEL, RESIDUAL, SIGMA, MASK, PSF; one per component
 by its upper-case name; PARAMETERS (values, errors, starts, bounds, ties), COVARIANCE of the free ones, and
 INPUT (the model as TOML and what else is needed to rebuild the fit, as JSON). Every image carries the WCS.
-The primary's ``1_XC``, ``1_MAG``, ... follow GALFIT (pixels from 1, ``value +/- error``, [fixed], {tied}) where
-GALFIT has such a keyword.
+The primary's ``1_XC``, ``1_MAG``, ... follow GALFIT (pixels from 1, ``value +/- error``, [fixed], {tied})
+where GALFIT has such a keyword.
 """
 
 from __future__ import annotations
