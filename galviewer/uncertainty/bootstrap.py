@@ -13,7 +13,6 @@ import torch
 
 from galviewer.errors import SettingsError
 from galviewer.fit import FitSettings, Problem, choose_batch_size, fit
-from galviewer.fit.coordinates import Coordinates, coordinates
 from galviewer.flags import FAILURES
 
 if TYPE_CHECKING:
@@ -90,10 +89,7 @@ def bootstrap(
 
 def _quick(settings: FitSettings) -> FitSettings:
     """The settings of a refit: from next to the minimum, and no closer to it than needed."""
-    changes = {"decrement": max(settings.decrement, _LOOSE_DECREMENT)}
-    if hasattr(settings, "method"):
-        changes["method"] = "lm"
-    return replace(settings, **changes)
+    return replace(settings, decrement=max(settings.decrement, _LOOSE_DECREMENT), method="lm")
 
 
 def _chunk(problem: Problem, settings: FitSettings) -> int:
@@ -130,8 +126,7 @@ def _changed(problem: Problem, model: Tensor, change: Tensor, mode: Mode) -> Pro
 
 def _is_chi2(problem: Problem) -> bool:
     """Whether pixels may be counted through their weights."""
-    likelihood = getattr(problem, "likelihood", None)
-    return likelihood is None or getattr(likelihood, "kind", "chi2") == "chi2"
+    return problem.likelihood.kind == "chi2"
 
 
 class _FirstStep:
@@ -139,8 +134,7 @@ class _FirstStep:
 
     def __init__(self, problem: Problem, best: Tensor, mode: Mode) -> None:
         self.best, self.mode, self.whole = best, mode, _is_chi2(problem)
-        space: Coordinates = coordinates(problem.renderer.model, problem.data.device)
-        self.space = space
+        self.space = problem.space
         image, derivatives = problem.renderer.jacobian(best)
         weight = problem.weight[0].double()
         self.model = torch.where(weight > 0, image.flatten(1).double(), 0.0)

@@ -73,7 +73,7 @@ class Target:
         lower, upper = _limits(model, ranges or {})
         low = torch.tensor(lower, dtype=torch.float64, device=device).repeat(len(best), 1)
         high = torch.tensor(upper, dtype=torch.float64, device=device).repeat(len(best), 1)
-        own = getattr(problem, "bounds", None)
+        own = problem.bounds
         if own is not None:
             low, high = (
                 torch.maximum(low, own[0][:, free].to(low)),
@@ -125,7 +125,7 @@ class Target:
 
         Directions that the data do not determine get a width of a thousandth of the value.
         """
-        normal = self.problem.evaluate(self.best).normal
+        normal = self.problem.information(self.best)
         held = torch.zeros(normal.shape[:2], dtype=torch.bool, device=normal.device)
         matrix = covariance(self.model, normal, held).matrix
         variance = matrix.diagonal(dim1=1, dim2=2)
