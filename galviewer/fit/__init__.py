@@ -10,11 +10,12 @@ fitting       the whole way, with flags; batch sizes and devices
 """
 
 from galviewer.fit.fitting import FitResult, choose_batch_size, choose_device, finish, fit
-from galviewer.fit.likelihood import LIKELIHOODS, Likelihood
+from galviewer.fit.likelihood import COUNTING, LIKELIHOODS, Likelihood
 from galviewer.fit.problem import Evaluation, Problem
 from galviewer.fit.settings import FitSettings
 
 __all__ = [
+    "COUNTING",
     "LIKELIHOODS",
     "Evaluation",
     "FitResult",

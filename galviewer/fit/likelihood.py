@@ -205,7 +205,7 @@ def fitted_nu(square: Tensor, count: Tensor) -> Tensor:
         wanted = place - slope / bend
         inside = (bend > 0) & (wanted > low) & (wanted < high)
         new = torch.where(inside, wanted, 0.5 * (low + high))
-        settled = bool(((new - place).abs() < 1e-7).all() | ~new.isfinite().all())
+        settled = bool(((new - place).abs() < 1e-7).all())
         place = new
         if settled:
             break

@@ -1,6 +1,7 @@
 """Guess: pixels to start values, in a few milliseconds per galaxy.
 
 starts       start values of any model
+given        start values and bounds that a galaxy brings along
 measurement  sky, flux, centre, size and shape of the target
 decompose    two components from the rings
 detect       the target among its neighbours, with sep
@@ -9,7 +10,8 @@ radial       brightness in elliptical rings and the Sérsic profile that explain
 library      seeing-convolved profiles, tabulated
 """
 
+from galviewer.guess.given import bring, given_bounds, given_starts
 from galviewer.guess.measurement import Measurement, measure
 from galviewer.guess.starts import starts
 
-__all__ = ["Measurement", "measure", "starts"]
+__all__ = ["Measurement", "bring", "given_bounds", "given_starts", "measure", "starts"]

@@ -12,6 +12,7 @@ from galviewer import conventions
 from galviewer.flags import Flag
 from galviewer.guess import decompose
 from galviewer.guess.decompose import TwoParts
+from galviewer.guess.given import given_starts
 from galviewer.guess.measurement import Measurement, measure
 from galviewer.survey.galaxy import Galaxy
 
@@ -39,7 +40,8 @@ def starts(galaxy: Galaxy, model: Model) -> tuple[np.ndarray, int]:
     galaxy : Galaxy
         Checked by the survey.
     model : Model
-        A start value given by the user wins over the measured one. Components with a given centre away
+        A start value given by the user wins over the measured one, one given for this galaxy (`Galaxy.given`)
+        over both. Components with a given centre away
         from the target's are measured at that place.
 
     Returns
@@ -60,6 +62,8 @@ def starts(galaxy: Galaxy, model: Model) -> tuple[np.ndarray, int]:
         for component, guessed in zip(members, _components(galaxy, members, own, level), strict=True):
             names = [p.name for p in component.parameters]
             values[model.component_slices[component.name]] = [_value(component, n, guessed) for n in names]
+    for index, value in given_starts(galaxy, model).items():
+        values[index] = value
     return _consistent(model, values), flags
 
 

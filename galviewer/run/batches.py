@@ -17,13 +17,30 @@ from galviewer.run.memory import freed_memory_kept
 from galviewer.survey import Galaxy
 
 if TYPE_CHECKING:
+    import torch
+
     from galviewer.fit import FitResult, FitSettings, Problem
 
 _OFF_CENTRE = 5.0
 """Distance (pixels) from the target beyond which a fitted centre is flagged, unless r_eff is larger."""
 
+_COUNTED = ("gain", "sky_level", "read_noise")
+"""What a likelihood of counts asks of a galaxy."""
+
 Item = TypeVar("Item")
 Done = TypeVar("Done")
+
+
+Bounds = tuple[np.ndarray, np.ndarray]
+"""Lower and upper ends for the parameters (P,) of one galaxy; infinite where there is none beyond the model's."""
+
+
+class Task(NamedTuple):
+    """One galaxy to be fitted, with its start values (None: measured) and its own bounds."""
+
+    galaxy: Galaxy
+    start: np.ndarray | None = None
+    bounds: Bounds | None = None
 
 
 def fit_model(
@@ -32,6 +49,7 @@ def fit_model(
     settings: FitSettings,
     starts: Sequence[np.ndarray | None] | None = None,
     images: bool = True,
+    bounds: Sequence[Bounds | None] | None = None,
 ) -> list[GalaxyFit]:
     """Fit one model to galaxies of any shapes; arguments as `galviewer.run.single.fit_galaxies`.
 
@@ -43,20 +61,30 @@ def fit_model(
     Raises
     ------
     SettingsError
-        If `starts` and `galaxies` differ in number.
+        If `starts` or `bounds` and `galaxies` differ in number.
     """
-    given = list(starts) if starts is not None else [None] * len(galaxies)
-    if len(given) != len(galaxies):
-        raise SettingsError(
-            "starts", f"are {len(given)}", f"{len(galaxies)}, one per galaxy (None to measure)"
-        )
+    given = one_each(starts, len(galaxies), "starts", "None to measure")
+    limits = one_each(bounds, len(galaxies), "bounds", "None for the model's")
     fits: list[GalaxyFit | None] = [None] * len(galaxies)
     with freed_memory_kept():
         for chosen in _batches(galaxies, model, settings):
-            batch = [(galaxies[i], given[i]) for i in chosen]
+            batch = [Task(galaxies[i], given[i], limits[i]) for i in chosen]
             for i, fitted in zip(chosen, fit_batch(batch, model, settings, images), strict=True):
                 fits[i] = fitted
     return [fitted for fitted in fits if fitted is not None]
+
+
+def one_each(values: Sequence[Item | None] | None, number: int, whose: str, none: str) -> list[Item | None]:
+    """A value or None for each galaxy.
+
+    Raises
+    ------
+    SettingsError
+        If there is another number of them.
+    """
+    if values is not None and len(values) != number:
+        raise SettingsError(whose, f"are {len(values)}", f"{number}, one per galaxy ({none})")
+    return list(values) if values is not None else [None] * number
 
 
 def survived(
@@ -102,18 +130,18 @@ def batch_size(galaxy: Galaxy, model: Model, settings: FitSettings) -> int:
     return choose_batch_size(settings, layout(model).n_planes, samples, choose_device(settings.device))
 
 
-def fit_batch(
-    batch: list[tuple[Galaxy, np.ndarray | None]], model: Model, settings: FitSettings, images: bool
-) -> list[GalaxyFit]:
-    """Fits of galaxies of one shape with their start values; those that fail alone are marked."""
+def fit_batch(batch: list[Task], model: Model, settings: FitSettings, images: bool) -> list[GalaxyFit]:
+    """Fits of galaxies of one shape; those that fail even alone are marked."""
     began = time.perf_counter()
 
-    def together(items: list[tuple[Galaxy, np.ndarray | None]]) -> list[GalaxyFit]:
-        guessed = [_starts(galaxy, model, start) for galaxy, start in items]
-        return _fit_together([galaxy for galaxy, _ in items], model, settings, guessed, images, began)
+    def together(tasks: list[Task]) -> list[GalaxyFit]:
+        guessed = [_starts(task, model) for task in tasks]
+        galaxies = [task.galaxy for task in tasks]
+        limits = [task.bounds for task in tasks]
+        return _fit_together(galaxies, model, settings, guessed, limits, images, began)
 
-    def rescue(item: tuple[Galaxy, np.ndarray | None], words: str) -> GalaxyFit:
-        return failed(item[0], model, words, time.perf_counter() - began)
+    def rescue(task: Task, words: str) -> GalaxyFit:
+        return failed(task.galaxy, model, words, time.perf_counter() - began)
 
     return survived(together, batch, rescue)
 
@@ -142,9 +170,10 @@ def _fit_together(
 
 def make_problem(galaxies: list[Galaxy], model: Model, settings: FitSettings, device) -> Problem:
     """The fit's problem for galaxies of one shape; one PSF where all have the same."""
-    from galviewer.fit import Problem
+    from galviewer.fit import Likelihood, Problem
 
     batch = survey.collate(galaxies, settings.dtype, device)
+    counting = _counting(galaxies, settings)
     psf = batch.psf
     if psf is not None and all(_same(g.psf, galaxies[0].psf) for g in galaxies):
         psf = psf[:1]
@@ -158,7 +187,40 @@ def make_problem(galaxies: list[Galaxy], model: Model, settings: FitSettings, de
         settings.psf_kind,
         batch.psf_oversample,
         settings.render,
+        Likelihood(settings.likelihood, settings.student_nu),
+        **counting,
+        bounds=_bounds(galaxies, model, device),
     )
+
+
+def _counting(galaxies: list[Galaxy], settings: FitSettings) -> dict[str, torch.Tensor]:
+    """Gain, subtracted sky and read noise of galaxies whose likelihood needs them; SettingsError without."""
+    import torch
+
+    from galviewer.fit import COUNTING
+
+    if settings.likelihood not in COUNTING:
+        return {}
+    for galaxy in galaxies:
+        if galaxy.gain is None:
+            raise SettingsError(
+                galaxy.name, f"has no gain, which the likelihood {settings.likelihood!r} needs",
+                "electrons per image unit", "give --gain, a card GAIN or a column gain, or use chi2",
+            )  # fmt: skip
+    known = {name: [getattr(galaxy, name) or 0.0 for galaxy in galaxies] for name in _COUNTED}
+    return {name: torch.tensor(values, dtype=torch.float64) for name, values in known.items()}
+
+
+def _bounds(galaxies: list[Galaxy], model: Model, device) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Bounds of each galaxy, (B, P) each; None where none has its own."""
+    import torch
+
+    own = [guess.given_bounds(galaxy, model) if galaxy.given else None for galaxy in galaxies]
+    if all(pair is None for pair in own):
+        return None
+    free = np.full(len(model.columns), np.inf)
+    ends = [np.stack([(-free, free)[k] if pair is None else pair[k] for pair in own]) for k in (0, 1)]
+    return torch.as_tensor(ends[0], device=device), torch.as_tensor(ends[1], device=device)
 
 
 def chi2_of(

@@ -24,6 +24,8 @@ class Entry:
         Values of a table's row; they win over settings and headers.
     target : int, optional
         The target's label in the segmentation map.
+    given : dict
+        All other numbers of the table's row, by column in lower case: start values and bounds.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Entry:
     read_noise: float | None = None
     sky_level: float | None = None
     target: int | None = None
+    given: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

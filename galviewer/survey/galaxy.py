@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from galviewer.flags import Flag
-from galviewer.survey.noise import build_sigma
+from galviewer.survey.noise import build_sigma, counting
 from galviewer.survey.problem import Findings, Problem
 from galviewer.survey.psf import prepare_psf
 from galviewer.survey.segmentation import others
@@ -55,6 +55,12 @@ class Galaxy:
         A few cards worth carrying.
     segments : ndarray of int, (H, W), optional
         Labels of the objects that `mask` leaves out on the word of a segmentation map alone; 0 elsewhere.
+    gain, sky_level, read_noise : float, optional
+        Electrons per image unit over all exposures; in image units the level subtracted earlier and the
+        read noise: what a likelihood of counts needs.
+    given : dict
+        Start values and bounds of this galaxy: ``<column>`` or ``<column>_init``, ``<column>_lower``,
+        ``<column>_upper`` with the columns of the catalogue. Other numbers of its row may be among them.
     """
 
     name: str
@@ -73,6 +79,10 @@ class Galaxy:
     paths: dict[str, str] = field(default_factory=dict)
     header: dict[str, Any] = field(default_factory=dict)
     segments: np.ndarray | None = None
+    gain: float | None = None
+    sky_level: float | None = None
+    read_noise: float | None = None
+    given: dict[str, float] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -121,9 +131,10 @@ class Galaxy:
         header : mapping, optional
             Cards for the noise (GAIN, RDNOISE, ...) and for the products.
         gain, read_noise, sky_level : float, optional
-            For a sigma that has to be built; see `galviewer.survey.noise.build_sigma`.
+            For a sigma that has to be built, and for likelihoods of counts; see
+            `galviewer.survey.noise.build_sigma`.
         **rest
-            `psf_oversample`, `zeropoint`, `pixel_scale`, `wcs`, `paths` as in the class.
+            `psf_oversample`, `zeropoint`, `pixel_scale`, `wcs`, `paths`, `given` as in the class.
 
         Raises
         ------
@@ -171,6 +182,7 @@ def assemble(
         psf = prepare_psf(planes["psf"], findings, rest.get("psf_oversample", 1))
     if psf is None:
         findings.note("has no PSF", "a PSF stamp", "give one with --psf unless the image has none")
+    counted = counting(header, **noise)
     for array in (image, sigma, mask):
         array.flags.writeable = False
     return Galaxy(
@@ -185,6 +197,9 @@ def assemble(
         flags=_flags(findings.problems, origin, psf),
         header=dict(header) if isinstance(header, dict) else {},
         segments=segments,
+        gain=counted.gain,
+        sky_level=counted.sky_level,
+        read_noise=counted.read_noise,
         **rest,
     )
 

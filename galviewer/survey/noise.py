@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from galviewer.survey.headers import number, per_second
 from galviewer.survey.problem import Findings
+
+_GAIN = ("GAIN", "EGAIN", "CCDGAIN")
+_READ_NOISE = ("RDNOISE", "READNOIS", "RON")
 
 
 def background(image: np.ndarray, mask: np.ndarray, most: int = 50_000) -> tuple[float, float]:
@@ -38,6 +43,40 @@ def background(image: np.ndarray, mask: np.ndarray, most: int = 50_000) -> tuple
         if done:
             break
     return level, rms
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How the pixels of an image were counted; None where it is not known.
+
+    Parameters
+    ----------
+    gain : float or None
+        Electrons per image unit, over all exposures.
+    sky_level : float or None
+        The level subtracted earlier, image units.
+    read_noise : float or None
+        Of all exposures together, image units.
+    """
+
+    gain: float | None = None
+    sky_level: float | None = None
+    read_noise: float | None = None
+
+
+def counting(
+    header: Any, gain: float | None = None, read_noise: float | None = None, sky_level: float | None = None
+) -> Counting:
+    """How the pixels were counted, from the same cards and numbers as `build_sigma` takes."""
+    gain = gain if gain is not None else number(header, *_GAIN)
+    sky = sky_level if sky_level is not None else number(header, "ORIGSKY")
+    noise = read_noise if read_noise is not None else number(header, *_READ_NOISE)
+    if gain is None or gain <= 0:
+        return Counting(None, sky, None)
+    combined = max(number(header, "NCOMBINE") or 1.0, 1.0)
+    seconds = number(header, "EXPTIME") if per_second(header) else 1.0
+    effective = gain * combined * (seconds if seconds and seconds > 0 else 1.0)
+    return Counting(effective, sky, None if noise is None else math.sqrt(combined) * noise / effective)
 
 
 def build_sigma(
@@ -76,7 +115,7 @@ def build_sigma(
     known, imfit's formula ``sigma^2 = (I + sky) / g + NCOMBINE (RDNOISE / g)^2``; otherwise
     GALFIT's, with the measured sky and its scatter: ``sigma^2 = max(I - sky, 0) / g + rms^2``.
     """
-    gain = gain if gain is not None else number(header, "GAIN", "EGAIN", "CCDGAIN")
+    gain = gain if gain is not None else number(header, *_GAIN)
     if gain is None or gain <= 0:
         _, rms = background(image, mask)
         if rms <= 0:
@@ -93,7 +132,7 @@ def build_sigma(
     combined = max(number(header, "NCOMBINE") or 1.0, 1.0)
     effective = gain * combined * _seconds(header, findings)
     sky = sky_level if sky_level is not None else number(header, "ORIGSKY")
-    noise = read_noise if read_noise is not None else number(header, "RDNOISE", "READNOIS", "RON")
+    noise = read_noise if read_noise is not None else number(header, *_READ_NOISE)
     if sky is not None:
         variance = np.maximum(image + sky, 0.0) / effective + combined * ((noise or 0.0) / effective) ** 2
         how = f"gain {gain:g}, read noise {noise or 0.0:g} and the subtracted sky {sky:g}"

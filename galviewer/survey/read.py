@@ -78,6 +78,7 @@ def read_with_problems(entry: Entry, settings: SurveySettings = DEFAULT) -> tupl
         ),
         wcs=wcs,
         paths=dict(entry.paths),
+        given=dict(entry.given),
     )
     return galaxy, findings.problems
 

@@ -3,7 +3,9 @@
 Columns, case does not matter: ``name`` (or ``id``, ``object``), ``image``, ``sigma``, ``ivar``,
 ``psf``, ``mask``, ``seg`` (paths, relative to the table; ``file.fits[EXT]`` is allowed), and values
 ``x``, ``y`` (0-based pixels), ``zeropoint``, ``pixel_scale``, ``gain``, ``read_noise``,
-``sky_level``, ``target`` (label in the segmentation map). Others are ignored. Without an ``image``
+``sky_level``, ``target`` (label in the segmentation map). Of the others, ``<column>`` or ``<column>_init``
+are start values and ``<column>_lower``, ``<column>_upper`` bounds of the parameter with that name in the
+catalogue, such as ``sersic_n_upper``; the rest is ignored. Without an ``image``
 column the rows add their values to the folder's files of the same name, and choose among them.
 """
 
@@ -23,6 +25,7 @@ from galviewer.survey.settings import ROLES
 TABLE_SUFFIXES = (".csv", ".ecsv", ".fits", ".fit")
 NAMES = ("name", "id", "object", "galaxy")
 NUMBERS = ("x", "y", "zeropoint", "pixel_scale", "gain", "read_noise", "sky_level", "target")
+GIVEN = ("_init", "_lower", "_upper")
 SYNONYMS = {
     "zp": "zeropoint",
     "magzp": "zeropoint",
@@ -117,7 +120,20 @@ def _entry(name: str, row: dict[str, Any], folder: Path) -> Entry:
             except (TypeError, ValueError):
                 raise ValueError(f"{key} is '{row[key]}'") from None
     target = values.pop("target", None)
-    return Entry(name, paths, target=None if target is None else int(target), **values)
+    given = {key: number for key, cell in row.items() if (number := _number(key, cell)) is not None}
+    return Entry(name, paths, target=None if target is None else int(target), given=given, **values)
+
+
+def _number(key: str, cell: Any) -> float | None:
+    """The number in any other cell, None without one; ValueError if it should be a start value or bound."""
+    if key in (*ROLES, *NUMBERS, *NAMES) or _empty(cell):
+        return None
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        if key.endswith(GIVEN):
+            raise ValueError(f"{key} is '{cell}'") from None
+        return None
 
 
 def _path(folder: Path, given: str) -> str:
