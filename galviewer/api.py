@@ -44,7 +44,8 @@ def fit_image(
     sigma, psf, mask : array_like or path, optional
         Noise (H, W), PSF stamp of any sum, pixels to ignore (H, W). Files only where the image is one.
     model : Model or str
-        What is fitted: a model, a template's name such as "bulge+disk", or a TOML file.
+        What is fitted: a model, a template's name such as "bulge+disk", a TOML file, or "auto" for the best
+        of several.
     starts : mapping of column to value, or ndarray (P,), optional
         Start values, e.g. ``{"bulge_n": 4, "disk_r_eff": 18}``; what is not given is measured on the pixels.
     settings : FitSettings, optional
@@ -64,9 +65,14 @@ def fit_image(
     SettingsError, ModelError
         If a setting or the model makes no sense.
     """
+    from galviewer.run.ladder import is_ladder
     from galviewer.run.single import fit_galaxies
 
     target = _galaxy(image, sigma, psf, mask, galaxy)
+    if isinstance(model, str) and is_ladder(model):
+        if starts is not None:
+            raise SettingsError("starts", f"given for model {model!r}", "one model", "or no start values")
+        return fit_galaxies([target], model, settings)[0]
     model = load(model) if isinstance(model, str) else model
     return fit_galaxies([target], model, settings, [_starts(target, model, starts)])[0]
 
@@ -84,7 +90,7 @@ def fit_folder(
     folder : path
         Folder of FITS files, or a table of paths.
     model : Model or str
-        What is fitted: a model, a template's name, or a TOML file.
+        What is fitted: a model, a template's name, a TOML file, or "auto" for the best of several.
     out : path, optional
         Run directory; by default FOLDER_MODEL here.
     **settings
@@ -102,9 +108,13 @@ def fit_folder(
         If a setting or the model makes no sense, or the directory holds another run.
     """
     from galviewer import run
+    from galviewer.run import ladder
 
+    if isinstance(model, str) and ladder.is_ladder(model):
+        settings, model = {**settings, "ladder": model}, ladder.lowest_rung(model)
     model = load(model) if isinstance(model, str) else model
-    where = Path(out) if out is not None else Path(f"{Path(folder).name}_{model.name or 'fit'}")
+    name = settings.get("ladder") or model.name or "fit"
+    where = Path(out) if out is not None else Path(f"{Path(folder).name}_{name}")
     chosen = run.RunSettings(folder=str(folder), out=str(where), model=model, **_sorted(settings))
     run.execute(chosen)
     return run.open(where)

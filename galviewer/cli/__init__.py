@@ -3,6 +3,7 @@
 parser    the arguments
 fitting   fit and demo
 looking   check, export, explore
+drawing   figure
 screen    progress bar, tables and lines on the terminal
 
 Nothing heavy is imported before a command needs it. Results go to standard output, progress and problems to
@@ -63,6 +64,10 @@ def _command(name: str):
         from galviewer.cli import fitting
 
         return {"fit": fitting.fit, "demo": fitting.demo}[name]
+    if name == "figure":
+        from galviewer.cli import drawing
+
+        return drawing.figure
     from galviewer.cli import looking
 
     return {"check": looking.check, "export": looking.export, "explore": looking.explore}[name]

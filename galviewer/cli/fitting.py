@@ -88,6 +88,7 @@ def _fresh(arguments: argparse.Namespace) -> RunSettings:
         out=arguments.out,
         **_model(arguments.model),
         neighbours=arguments.neighbours or "off",
+        companions=arguments.companions,
         survey=survey_settings(arguments),
         fit=_fit_fields(arguments),
         device=arguments.device or "auto",
@@ -109,6 +110,7 @@ def _resumed(arguments: argparse.Namespace) -> RunSettings:
         "limit": arguments.limit,
         "threads": arguments.threads,
         "neighbours": arguments.neighbours,
+        "companions": True if arguments.companions else None,
         "blocks": False if arguments.no_blocks else None,
     }
     return replace(

@@ -24,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_fit(commands)
     _add_export(commands)
+    _add_figure(commands)
     _add_explore(commands)
     return parser
 
@@ -78,6 +79,12 @@ def _add_fit(commands) -> None:
         help="other objects in the image: left as they are (default), masked, fitted together with the "
         "galaxy, or by their overlap with it",
     )
+    parser.add_argument(
+        "--companions",
+        action="store_true",
+        help="also measure concentration, asymmetry, smoothness, Gini, M20, Petrosian radius and residual "
+        "flux fraction, about a second for each galaxy",
+    )
     parser.add_argument("--out", metavar="RUN", required=True, help="run directory; made if missing")
     parser.add_argument(
         "--resume",
@@ -125,6 +132,31 @@ def _add_export(commands) -> None:
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
     parser.add_argument(
         "--neighbours", action="store_true", help="the table of fitted neighbours instead of the catalogue"
+    )
+
+
+def _add_figure(commands) -> None:
+    parser = commands.add_parser(
+        "figure",
+        help="draw one galaxy of a run for a paper",
+        description="Data, model, components, residual, radial profile and histogram of residuals as one "
+        "figure, seven inches wide.",
+    )
+    parser.add_argument("run", metavar="RUN", help="run directory")
+    parser.add_argument("name", metavar="NAME", help="galaxy")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        required=True,
+        action="append",
+        help=".pdf, .png, .svg or .eps; may be repeated",
+    )
+    parser.add_argument(
+        "--radius", choices=("linear", "log", "quarter"), default="linear", help="axis of the radial profile"
+    )
+    parser.add_argument("--dpi", type=int, default=250, help="of a PNG (default: %(default)s)")
+    parser.add_argument(
+        "--profiles", action="append", metavar="FILE.py", help="file that registers profiles of your own"
     )
 
 

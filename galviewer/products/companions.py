@@ -20,9 +20,10 @@ import numpy as np
 
 from galviewer.errors import GalviewerError
 from galviewer.products.annuli import Annuli
-from galviewer.products.catalogue import ColumnInfo
+from galviewer.products.columns import ColumnInfo, is_neighbour
 from galviewer.products.fitted import GalaxyFit
 from galviewer.products.scene import reference_geometry
+from galviewer.survey.files import quiet
 
 COLUMNS = (
     ColumnInfo("petrosian_radius", "pixel", "elliptical Petrosian radius along the major axis, eta = 0.2"),
@@ -118,7 +119,7 @@ def residual_flux_fraction(fit: GalaxyFit) -> float:
     if fit.model_image is None:
         return math.nan
     galaxy = fit.galaxy
-    light = np.asarray(fit.model_image, float) - sky_plane(fit)
+    light = np.asarray(fit.model_image, float) - background(fit)
     inside = ~galaxy.mask & _enclosing(fit, light)
     total = float(light[inside].sum())
     if not total > 0:
@@ -127,13 +128,13 @@ def residual_flux_fraction(fit: GalaxyFit) -> float:
     return float((residual - MEAN_ABSOLUTE * galaxy.sigma[inside].sum()) / total)
 
 
-def sky_plane(fit: GalaxyFit) -> np.ndarray:
-    """The fitted sky over the stamp, (H, W); zero without one."""
+def background(fit: GalaxyFit) -> np.ndarray:
+    """The fitted sky and neighbours over the stamp, (H, W); zero without any."""
     planes = np.zeros(fit.galaxy.shape)
     if fit.component_images is None:
         return planes
     for component, plane in zip(fit.model.components, fit.component_images, strict=True):
-        if component.declaration.kind == "sky":
+        if component.declaration.kind == "sky" or is_neighbour(component.name):
             planes = planes + plane
     return planes
 
@@ -154,11 +155,11 @@ def _morphology(fit: GalaxyFit) -> tuple[dict[str, float], list[str]]:
     if problem:
         return {}, [f"not measured: {problem}"]
     source_morphology = _statmorph()
-    with warnings.catch_warnings(record=True) as told:
+    with quiet(), warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
             found = source_morphology(
-                np.asarray(fit.galaxy.image - sky_plane(fit)), segments, 1,
+                np.asarray(fit.galaxy.image - background(fit)), segments, 1,
                 mask=np.array(fit.galaxy.mask), weightmap=np.asarray(fit.galaxy.sigma),
                 sersic_fitting_args={"maxiter": 1},
             )  # fmt: skip
@@ -195,7 +196,7 @@ def outline(fit: GalaxyFit) -> tuple[np.ndarray, str]:
     from scipy import ndimage
 
     galaxy = fit.galaxy
-    data = np.where(galaxy.mask, 0.0, galaxy.image - sky_plane(fit))
+    data = np.where(galaxy.mask, 0.0, galaxy.image - background(fit))
     smooth = ndimage.gaussian_filter(data, _SMOOTHING)
     noise = galaxy.sigma / (2.0 * math.sqrt(math.pi) * _SMOOTHING)
     geometry = reference_geometry(fit.model, fit.parameters, galaxy)
@@ -220,8 +221,7 @@ def outline(fit: GalaxyFit) -> tuple[np.ndarray, str]:
 def _statmorph() -> Any:
     """The class that measures."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what its own dependencies will drop one day
+        with quiet():  # what its own dependencies will drop one day
             from statmorph import SourceMorphology
     except ImportError as error:
         raise GalviewerError(

@@ -7,7 +7,6 @@ state is used, so figures can be made in any thread. `galviewer.products.panels`
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from galviewer.products.curves import HISTOGRAM_EDGES, Curves, radius_ticks, sca
 from galviewer.products.files import replacing
 from galviewer.products.fitted import GalaxyFit
 from galviewer.products.scene import Scene
+from galviewer.survey.files import quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,8 +105,8 @@ def figure(
     matplotlib = _matplotlib()
     scene = Scene.of(fit.galaxy, fit.model, fit.parameters, _planes(fit))
     curves = Curves.of(scene, "mag", radius)
-    with matplotlib.rc_context(_RC | {"font.family": _families()}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a name in a script nobody has
+    # One figure at a time, and silence about the glyphs of a name in a script that no font has.
+    with quiet(), matplotlib.rc_context(_RC | {"font.family": _families()}):
         drawn = _draw(fit, scene, curves, radius, title)
         for path in wanted:
             kind = path.suffix[1:].lower()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from galviewer.errors import SettingsError
 from galviewer.model import Model, from_toml, to_toml
 from galviewer.products.columns import ColumnInfo, choice_columns, columns
+from galviewer.products.companions import COLUMNS as COMPANION_COLUMNS
 from galviewer.run.ladder import lowest_rung, rungs
 from galviewer.run.neighbours import check_mode
 from galviewer.survey import SurveySettings
@@ -19,7 +20,7 @@ from galviewer.survey import SurveySettings
 if TYPE_CHECKING:
     from galviewer.fit import FitSettings
 
-RUN_IDENTITY = ("limit", "batch_size", "blocks", "ladder", "neighbours")
+RUN_IDENTITY = ("limit", "batch_size", "blocks", "ladder", "neighbours", "companions")
 """Settings of the run that decide the catalogue's content."""
 
 _NOT_IDENTITY = ("device", "batch_size")
@@ -60,6 +61,8 @@ class RunSettings:
         Empty where all have `model`.
     neighbours : str
         "off", "mask", "fit" or "auto".
+    companions : bool
+        Whether non-parametric quantities are measured too, about a second for each galaxy.
     """
 
     folder: str
@@ -75,6 +78,7 @@ class RunSettings:
     profiles: tuple[str, ...] = ()
     ladder: str = ""
     neighbours: str = "off"
+    companions: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "limit", "threads"):
@@ -99,7 +103,8 @@ class RunSettings:
 
     def columns(self) -> tuple[ColumnInfo, ...]:
         """The columns of the run's catalogue."""
-        return choice_columns(self.models) if self.ladder else columns(self.model)
+        infos = choice_columns(self.models) if self.ladder else columns(self.model)
+        return (*infos, *COMPANION_COLUMNS) if self.companions else infos
 
     def fit_settings(self) -> FitSettings:
         """The engine's settings; imports torch.
@@ -194,6 +199,7 @@ def from_document(document: Mapping[str, Any], model_text: str, out: str | Path)
             profiles=tuple(run.get("profiles", ())),
             ladder=run.get("ladder", ""),
             neighbours=run.get("neighbours", "off"),
+            companions=run.get("companions", False),
         )
     except TypeError as error:
         raise SettingsError(f"{out}/run.toml", f"has a setting that is not known ({error})") from error

@@ -17,6 +17,7 @@ import numpy as np
 
 from galviewer import flags
 from galviewer.products import GalaxyFit, blocks, catalogue, tables
+from galviewer.products.companions import companions
 from galviewer.products.neighbours import NEIGHBOUR_COLUMNS, neighbour_rows
 from galviewer.run import half_light
 from galviewer.run.directory import RunDirectory, versions
@@ -198,7 +199,8 @@ class Work:
                 )
                 rows.append(skipped | {"model": self._settings.model_name})
                 continue
-            rows.append(catalogue.row(fit, half_light.find, self._infos))
+            row = catalogue.row(fit, half_light.find, self._infos)
+            rows.append(row | companions(fit) if self._settings.companions else row)
             beside += neighbour_rows(fit)
             if self._settings.blocks:
                 path = self._directory.block(item.name)
