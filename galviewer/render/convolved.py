@@ -26,6 +26,9 @@ from galviewer.render.settings import RenderSettings
 if TYPE_CHECKING:
     from torch import Tensor
 
+_CORE_FINENESS = 6.0
+"""Samples per pixel that the thin grids are good for, along each axis; twice those they have."""
+
 
 class ConvolvedScene:
     """Images of one shape under given PSFs.
@@ -131,9 +134,12 @@ class ConvolvedScene:
         if not bool(thin.any()):
             self._add_core(padded, brightness, slots, self.grids)
         else:
-            thin_grids = fine_grids(self.thin_settings, self.dtype, self.device)
-            for grids, chosen in ((self.grids, ~thin), (thin_grids, thin)):
-                rows = torch.nonzero(chosen)[:, 0]
+            refinement = self._refinement(brightness, thin)
+            for times in refinement.unique().tolist():
+                rows = torch.nonzero(refinement == times)[:, 0]
+                grids = self.grids
+                if times:
+                    grids = fine_grids(self.settings.for_thin(times), self.dtype, self.device)
                 if len(rows):
                     part = padded[rows]
                     self._add_core(part, brightness.select(rows), slots, grids)
@@ -141,10 +147,20 @@ class ConvolvedScene:
 
     def _is_thin(self, brightness: Brightness | GeneralBrightness) -> Tensor:
         """Which galaxies need the wider and denser grids, (B,) bool."""
-        if brightness.profile.kind == "planar":
-            return brightness.fineness(self.settings) > 1  # type: ignore[union-attr]
-        q = brightness.value("q")
-        return torch.minimum(q, 1.0 / q) < self.settings.thin_q
+        thin = torch.zeros(len(brightness.values), dtype=torch.bool, device=self.device)
+        if brightness.profile.kind == "elliptical":
+            q = brightness.value("q")
+            thin = torch.minimum(q, 1.0 / q) < self.settings.thin_q
+        if isinstance(brightness, GeneralBrightness):
+            thin = thin | (brightness.fineness(self.settings) > 1)
+        return thin
+
+    def _refinement(self, brightness: Brightness | GeneralBrightness, thin: Tensor) -> Tensor:
+        """0 for the usual grids, 1 for the thin ones, more for each doubling of structure thinner still."""
+        if isinstance(brightness, Brightness):
+            return thin.long()
+        finer = brightness.fineness(self.settings) / _CORE_FINENESS
+        return thin * finer.clamp_min(1.0).ceil().long()
 
     def _add_smooth(
         self, padded: Tensor, brightness: Brightness | GeneralBrightness, slots: list[Slot], thin: Tensor

@@ -32,7 +32,9 @@ _CREASE = 6e-3
 """Change of ln(brightness) across a cell due to the crease of a disky profile along its axes."""
 _CONTRAST = 8.0
 """Ratio of brightness within a cell of a planar or modified profile that asks for smaller cells."""
-_DISAGREEMENT = 3e-4
+_CENTRE_CELL = 2.0**-8
+"""Side, pixels, down to which cells at such a profile's centre are split in any case."""
+_DISAGREEMENT = 1e-4
 """Difference of two rules on a cell of such a profile, of its pixel's light, that does so."""
 _FAINT_GENERAL = 1e-6
 """Share of the light of the brightest pixel, or of the own, below which contrast no longer matters."""
@@ -185,7 +187,9 @@ def _to_split_general(
     steep = (highest > _CONTRAST * lowest) & (highest > _FAINT_GENERAL * peak)
     worth = highest * cells.side**2 > _FAINT_GENERAL * torch.maximum(own, 1e-3 * peak)
     rough = wrong > _DISAGREEMENT * torch.maximum(own, 1e-3 * peak)
-    return cells.exists & (rough | (steep & worth)), pixels
+    # A cusp may lie so that the two rules agree.
+    near = torch.maximum(cells.dx.abs(), cells.dy.abs()) < 0.75 * cells.side
+    return cells.exists & (rough | (steep & worth) | (near & (cells.side > _CENTRE_CELL))), pixels
 
 
 def _nine_points(cells: _Cells) -> tuple[tuple[Tensor, Tensor], Tensor]:
