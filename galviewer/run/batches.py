@@ -31,16 +31,8 @@ Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 
-Bounds = tuple[np.ndarray, np.ndarray]
-"""Lower and upper ends for the parameters (P,) of one galaxy; infinite where there is none beyond the model's."""
-
-
-class Task(NamedTuple):
-    """One galaxy to be fitted, with its start values (None: measured) and its own bounds."""
-
-    galaxy: Galaxy
-    start: np.ndarray | None = None
-    bounds: Bounds | None = None
+Task = tuple[Galaxy, np.ndarray | None]
+"""One galaxy to be fitted, and its start values; None measures them."""
 
 
 def fit_model(
@@ -49,7 +41,6 @@ def fit_model(
     settings: FitSettings,
     starts: Sequence[np.ndarray | None] | None = None,
     images: bool = True,
-    bounds: Sequence[Bounds | None] | None = None,
 ) -> list[GalaxyFit]:
     """Fit one model to galaxies of any shapes; arguments as `galviewer.run.single.fit_galaxies`.
 
@@ -61,30 +52,29 @@ def fit_model(
     Raises
     ------
     SettingsError
-        If `starts` or `bounds` and `galaxies` differ in number.
+        If `starts` and `galaxies` differ in number.
     """
-    given = one_each(starts, len(galaxies), "starts", "None to measure")
-    limits = one_each(bounds, len(galaxies), "bounds", "None for the model's")
+    given = one_each(starts, len(galaxies))
     fits: list[GalaxyFit | None] = [None] * len(galaxies)
     with freed_memory_kept():
         for chosen in _batches(galaxies, model, settings):
-            batch = [Task(galaxies[i], given[i], limits[i]) for i in chosen]
+            batch = [(galaxies[i], given[i]) for i in chosen]
             for i, fitted in zip(chosen, fit_batch(batch, model, settings, images), strict=True):
                 fits[i] = fitted
     return [fitted for fitted in fits if fitted is not None]
 
 
-def one_each(values: Sequence[Item | None] | None, number: int, whose: str, none: str) -> list[Item | None]:
-    """A value or None for each galaxy.
+def one_each(starts: Sequence[np.ndarray | None] | None, number: int) -> list[np.ndarray | None]:
+    """Start values or None for each galaxy.
 
     Raises
     ------
     SettingsError
         If there is another number of them.
     """
-    if values is not None and len(values) != number:
-        raise SettingsError(whose, f"are {len(values)}", f"{number}, one per galaxy ({none})")
-    return list(values) if values is not None else [None] * number
+    if starts is not None and len(starts) != number:
+        raise SettingsError("starts", f"are {len(starts)}", f"{number}, one per galaxy (None to measure)")
+    return list(starts) if starts is not None else [None] * number
 
 
 def survived(
@@ -135,13 +125,11 @@ def fit_batch(batch: list[Task], model: Model, settings: FitSettings, images: bo
     began = time.perf_counter()
 
     def together(tasks: list[Task]) -> list[GalaxyFit]:
-        guessed = [_starts(task, model) for task in tasks]
-        galaxies = [task.galaxy for task in tasks]
-        limits = [task.bounds for task in tasks]
-        return _fit_together(galaxies, model, settings, guessed, limits, images, began)
+        guessed = [_starts(galaxy, model, start) for galaxy, start in tasks]
+        return _fit_together([galaxy for galaxy, _ in tasks], model, settings, guessed, images, began)
 
     def rescue(task: Task, words: str) -> GalaxyFit:
-        return failed(task.galaxy, model, words, time.perf_counter() - began)
+        return failed(task[0], model, words, time.perf_counter() - began)
 
     return survived(together, batch, rescue)
 
@@ -268,9 +256,8 @@ def _as_fits(
 
     errors = covariance(model, result.normal, result.held)
     tables = [t.cpu().numpy() for t in (result.values, errors.errors, errors.matrix, errors.singular)]
-    chi2, n_pixels, iterations, bits = (
-        t.cpu().numpy() for t in (result.chi2, result.n_pixels, result.iterations, result.flags)
-    )
+    numbers = (result.cost, result.chi2, result.student_nu, result.n_pixels, result.iterations, result.flags)
+    cost, chi2, nu, n_pixels, iterations, bits = (t.cpu().numpy() for t in numbers)
     fits = []
     for k, galaxy in enumerate(galaxies):
         values, error, matrix, singular = (table[k] for table in tables)
@@ -298,6 +285,9 @@ def _as_fits(
                 component_images=drawn[k] if drawn is not None else None,
                 message="; ".join(galaxy.notes),
                 psf_kind=settings.psf_kind if galaxy.psf is not None else "",
+                likelihood=settings.likelihood,
+                cost=float(cost[k]),
+                student_nu=float(nu[k]),
             )
         )
     return fits

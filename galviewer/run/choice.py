@@ -14,7 +14,7 @@ from galviewer.products import Choice, GalaxyFit
 from galviewer.products.catalogue import is_neighbour
 from galviewer.run import ladder as steps
 from galviewer.run import structure
-from galviewer.run.batches import chi2_of, fit_model, survived
+from galviewer.run.batches import Task, chi2_of, fit_model, one_each, survived
 from galviewer.run.ladder import BAR, DISK, POINT, SINGLE
 from galviewer.run.sanity import objections
 from galviewer.survey import Galaxy
@@ -94,7 +94,7 @@ def choose(
     from galviewer.fit import FitSettings
 
     settings = settings or FitSettings()
-    given = list(starts) if starts is not None else [None] * len(galaxies)
+    given = one_each(starts, len(galaxies))
     climb = _Climb(steps.LADDERS[ladder] if steps.rungs(ladder) else (), settings, neighbours)
     pairs = list(zip(galaxies, given, strict=True))
     fits: list[GalaxyFit] = []
@@ -111,7 +111,7 @@ class _Climb:
     ) -> None:
         self._skies, self._settings, self._neighbours = skies, settings, neighbours
 
-    def all(self, pairs: list[tuple[Galaxy, np.ndarray | None]]) -> list[GalaxyFit]:
+    def all(self, pairs: list[Task]) -> list[GalaxyFit]:
         """The chosen fits."""
         climbers = [_Climber(galaxy, start, sky=self._skies[0]) for galaxy, start in pairs]
         self._begin(climbers)
@@ -121,12 +121,13 @@ class _Climb:
             for climber in alive:
                 climber.sky = _better(climber.fit(SINGLE, True), climber.fit(SINGLE, False))
         for step, lower in ((POINT, (SINGLE,)), (DISK, (SINGLE, POINT)), (BAR, (DISK,))):
-            self._climb(step, lower[0], [c for c in alive if self._worth(c, step, lower)])
+            able = [c for c in alive if step != POINT or c.galaxy.psf is not None]
+            self._climb(step, lower[0], [c for c in able if self._worth(c, step, lower)])
         if len(self._skies) > 1:
             self._turn([c for c in alive if len(c.fits) > 1])
         return [_chosen(climber) for climber in climbers]
 
-    def lowest(self, pair: tuple[Galaxy, np.ndarray | None], words: str) -> GalaxyFit:
+    def lowest(self, pair: Task, words: str) -> GalaxyFit:
         """The lowest rung, where the climb itself fails."""
         fit = fit_model([pair[0]], self._model(SINGLE, self._skies[0]), self._settings, [pair[1]])[0]
         reason = f"the lowest rung: the choice failed ({words})"

@@ -42,6 +42,9 @@ SEEN = 3.0
 _UNRESOLVED = 0.35
 """Half-light radius over the PSF's below which a neighbour is a point source."""
 
+_EDGE = 3.0
+"""Distance (pixels) from the image's edge within which an object's shape cannot be told."""
+
 _APERTURE = 3.0
 """The galaxy's light is compared within so many half-light radii."""
 
@@ -58,7 +61,8 @@ class Surroundings:
     Parameters
     ----------
     galaxy : Galaxy
-        Its mask leaves out the neighbours that are not fitted, and no others.
+        Its mask leaves out the neighbours that are not fitted, and no others; `given` keeps those that are
+        where they are seen, and about as large and bright.
     components : tuple of Component
         One for each neighbour to be fitted.
     starts : ndarray
@@ -115,7 +119,12 @@ def look_around(galaxy: Galaxy, mode: str) -> Surroundings:
     changed = replace(galaxy, mask=mask, notes=(*galaxy.notes, words))
     components = tuple(_component(k, galaxy, m) for k, (_, m) in enumerate(chosen, start=1))
     starts = [_starts(changed, c, o) for c, (o, _) in zip(components, chosen, strict=True)]
-    return Surroundings(changed, components, np.concatenate([np.zeros(0), *starts]))
+    bounds: dict[str, tuple[float, float]] = {}
+    for component, start, (_, measured) in zip(components, starts, chosen, strict=True):
+        bounds |= _bounds(galaxy, component, start, measured)
+    return Surroundings(
+        guess.bring(changed, bounds=bounds), components, np.concatenate([_nothing(), *starts])
+    )
 
 
 def _to_be_fitted(
@@ -131,7 +140,7 @@ def _to_be_fitted(
     for other in others:
         open_mask = galaxy.mask & ~other.area
         measured = guess.measure(replace(galaxy, mask=open_mask, centre=(other.x, other.y)), 0.0)
-        if not measured.ok or math.hypot(measured.x - target.x, measured.y - target.y) < 1.0:
+        if not measured.ok or _cut_off(galaxy, measured) or _distance(measured, target) < 1.0:
             continue
         own = _image(galaxy, measured)
         area = detect.grown(other.area, 1)
@@ -143,6 +152,16 @@ def _to_be_fitted(
             found.append((hidden + share, other, measured))
     found.sort(key=lambda item: -item[0])
     return [(other, measured) for _, other, measured in found[:MOST]]
+
+
+def _cut_off(galaxy: Galaxy, measured: Measurement) -> bool:
+    """Whether an object's centre lies at or beyond the image's edge."""
+    height, width = galaxy.shape
+    return not (_EDGE < measured.x < width - 1 - _EDGE and _EDGE < measured.y < height - 1 - _EDGE)
+
+
+def _distance(one: Measurement, other: Measurement) -> float:
+    return math.hypot(one.x - other.x, one.y - other.y)
 
 
 def _signal(light: np.ndarray, galaxy: Galaxy, area: np.ndarray) -> float:
@@ -182,3 +201,19 @@ def _component(number: int, galaxy: Galaxy, measured: Measurement) -> Component:
 def _starts(galaxy: Galaxy, component: Component, other: Other) -> np.ndarray:
     """Start values of one neighbour, measured at its place."""
     return guess.starts(replace(galaxy, centre=(other.x, other.y)), Model((component,)))[0]
+
+
+def _bounds(
+    galaxy: Galaxy, component: Component, start: np.ndarray, measured: Measurement
+) -> dict[str, tuple[float, float]]:
+    """Ends for the parameters of one neighbour."""
+    size = _seen(measured.r_eff, measured.psf)
+    found = {}
+    for value, parameter in zip(start, component.parameters, strict=True):
+        spans = {"x": max(3.0, 0.5 * size), "y": max(3.0, 0.5 * size), "mag": 2.5}
+        name = f"{component.name}_{parameter.name}"
+        if parameter.name in spans:
+            found[name] = (value - spans[parameter.name], value + spans[parameter.name])
+        elif parameter.name == "r_eff":
+            found[name] = (parameter.lower, max(1.5 * value, min(4.0 * size, 0.5 * max(galaxy.shape))))
+    return found

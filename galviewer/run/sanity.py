@@ -12,6 +12,9 @@ from galviewer.products.catalogue import is_neighbour
 LEAST_SHARE = 0.01
 """Share of the light below which a component is none."""
 
+LEAST_POINT = 0.001
+"""The same for a point source: nuclei and star clusters are faint, and seen well."""
+
 LEAST_SIZE = 0.25
 """Half-light radius over the PSF's below which a component is a point."""
 
@@ -51,7 +54,8 @@ def _places(fit: GalaxyFit, parts: dict[str, dict[str, float]]) -> list[str]:
 def _shares(parts: dict[str, dict[str, float]]) -> list[str]:
     fluxes = {name: 10.0 ** (-0.4 * part["mag"]) for name, part in parts.items()}
     shares = {name: flux / sum(fluxes.values()) for name, flux in fluxes.items()}
-    return [f"the {n} holds {100 * s:.2g} % of the light" for n, s in shares.items() if not s >= LEAST_SHARE]
+    least = {name: LEAST_SHARE if "r_eff" in part else LEAST_POINT for name, part in parts.items()}
+    return [f"the {n} holds {100 * s:.2g} % of the light" for n, s in shares.items() if not s >= least[n]]
 
 
 def _sizes(fit: GalaxyFit, parts: dict[str, dict[str, float]]) -> list[str]:
@@ -91,6 +95,10 @@ def _order(parts: dict[str, dict[str, float]]) -> list[str]:
             found.append(f"the {inner} is larger than the {outer} ({small:.3g} and {large:.3g} pixels)")
         elif small * LEAST_RATIO > large:
             found.append(f"{inner} and {outer} are of one size ({small:.3g} and {large:.3g} pixels)")
-    if "bar" in parts and parts["bar"]["q"] > BAR_Q:
-        found.append(f"the bar is round (q {parts['bar']['q']:.2f})")
+    if "bar" in parts:
+        bulge, bar = parts["bulge"]["q"], parts["bar"]["q"]
+        if bar > BAR_Q:
+            found.append(f"the bar is round (q {bar:.2f})")
+        elif bar > bulge:
+            found.append(f"the bulge is longer than the bar (q {bulge:.2f} and {bar:.2f})")
     return found

@@ -11,7 +11,7 @@ import numpy as np
 from galviewer import guess
 from galviewer.model import Component, Model, load
 from galviewer.products import GalaxyFit
-from galviewer.run.batches import fit_batch, fit_model, make_problem
+from galviewer.run.batches import fit_batch, fit_model, make_problem, one_each
 from galviewer.run.choice import choose
 from galviewer.run.ladder import is_ladder, lowest_rung
 from galviewer.run.neighbours import Surroundings, check_mode, look_around
@@ -65,9 +65,9 @@ def fit_galaxies(
     choose_device(settings.device)
     check_mode(neighbours)
     model = load(model) if isinstance(model, str) and not is_ladder(model) else model
-    given = list(starts) if starts is not None else [None] * len(galaxies)
-    if neighbours == "off" or len(given) != len(galaxies):
-        return _fit_alike(galaxies, model, settings, starts, images)
+    given = one_each(starts, len(galaxies))
+    if neighbours == "off":
+        return _fit_alike(galaxies, model, settings, given, images)
     fits: dict[int, GalaxyFit] = {}
     for group in _grouped(galaxies, model, given, neighbours):
         alone = [item.around.galaxy for item in group]
@@ -82,7 +82,7 @@ def _fit_alike(
     galaxies: Sequence[Galaxy],
     model: Model | str,
     settings: FitSettings,
-    starts: Sequence[np.ndarray | None] | None,
+    starts: Sequence[np.ndarray | None],
     images: bool,
     neighbours: tuple[Component, ...] = (),
 ) -> list[GalaxyFit]:
