@@ -89,6 +89,7 @@ def _fresh(arguments: argparse.Namespace) -> RunSettings:
         **_model(arguments.model),
         neighbours=arguments.neighbours or "off",
         companions=arguments.companions,
+        errors=arguments.errors or "covariance",
         survey=survey_settings(arguments),
         fit=_fit_fields(arguments),
         device=arguments.device or "auto",
@@ -111,6 +112,7 @@ def _resumed(arguments: argparse.Namespace) -> RunSettings:
         "threads": arguments.threads,
         "neighbours": arguments.neighbours,
         "companions": True if arguments.companions else None,
+        "errors": arguments.errors,
         "blocks": False if arguments.no_blocks else None,
     }
     return replace(
@@ -134,7 +136,8 @@ def _model(name: str) -> dict[str, Any]:
 
 def _fit_fields(arguments: argparse.Namespace) -> dict[str, Any]:
     """Fit settings that were given."""
-    given = {name: getattr(arguments, name) for name in ("psf_kind", "max_iterations", "dtype")}
+    names = ("psf_kind", "max_iterations", "dtype", "likelihood", "student_nu")
+    given = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in given.items() if value is not None}
 
 

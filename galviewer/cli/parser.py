@@ -7,6 +7,7 @@ import argparse
 EXPORT_FORMATS = ("fits", "parquet", "ecsv", "votable", "csv", "hdf5")
 ROLES = ("image", "sigma", "ivar", "psf", "mask", "seg")
 PORT = 5006
+LIKELIHOODS = ("chi2", "poisson", "pearson", "student_t", "chi2_distribution")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -25,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_export(commands)
     _add_figure(commands)
+    _add_calibrate(commands)
     _add_explore(commands)
     return parser
 
@@ -85,6 +87,12 @@ def _add_fit(commands) -> None:
         help="also measure concentration, asymmetry, smoothness, Gini, M20, Petrosian radius and residual "
         "flux fraction, about a second for each galaxy",
     )
+    parser.add_argument(
+        "--errors",
+        choices=("covariance", "bootstrap"),
+        help="errors from the curvature at the best fit (default), or from 100 refits of each galaxy to "
+        "pixels drawn again, which hold also where sigma is wrong",
+    )
     parser.add_argument("--out", metavar="RUN", required=True, help="run directory; made if missing")
     parser.add_argument(
         "--resume",
@@ -99,6 +107,17 @@ def _add_fit(commands) -> None:
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N galaxies")
     parser.add_argument("--no-blocks", action="store_true", help="write no FITS block per galaxy")
+    parser.add_argument(
+        "--likelihood",
+        choices=LIKELIHOODS,
+        help="what a pixel off the model costs (default: chi2); poisson and pearson need the gain",
+    )
+    parser.add_argument(
+        "--student-nu",
+        type=float,
+        metavar="NU",
+        help="degrees of freedom of student_t (default: fitted to each galaxy)",
+    )
     parser.add_argument("--max-iterations", type=int, metavar="N", help="steps after which a fit gives up")
     parser.add_argument(
         "--dtype", choices=("float32", "float64"), help="precision of the images (default: float32)"
@@ -158,6 +177,35 @@ def _add_figure(commands) -> None:
     parser.add_argument(
         "--profiles", action="append", metavar="FILE.py", help="file that registers profiles of your own"
     )
+
+
+def _add_calibrate(commands) -> None:
+    parser = commands.add_parser(
+        "calibrate",
+        help="test on simulated galaxies whether the errors of a run hold",
+        description="Draw galaxies with the parameters, PSF and noise of a run's fits, fit them from measured "
+        "starts, and print bias, pulls and how often the intervals hold the truth, for every parameter.",
+    )
+    parser.add_argument("source", metavar="RUN_OR_CATALOGUE", help="run directory, or an exported catalogue")
+    parser.add_argument("--galaxies", type=int, default=1000, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--errors", choices=("covariance", "bootstrap"), default="covariance", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--refits", type=int, default=100, metavar="N", help="of each bootstrap (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the noise (default: %(default)s)")
+    parser.add_argument("--out", metavar="FILE", help="also write the table there, .csv or .ecsv")
+    parser.add_argument(
+        "--folder", help="where the galaxies lie: for a catalogue, or a run without blocks that moved"
+    )
+    parser.add_argument("--model", metavar="MODEL", help="for a catalogue: what was fitted")
+    parser.add_argument("--psf-kind", choices=("effective", "optical"), help="for a catalogue")
+    parser.add_argument(
+        "--profiles", action="append", metavar="FILE.py", help="file that registers profiles of your own"
+    )
+    _add_device(parser)
+    _add_survey(parser)
 
 
 def _add_explore(commands) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from galviewer.conventions import wrap_pa
-from galviewer.model import Model, Parameter
+from galviewer.model import Component, Model, Parameter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,10 +94,12 @@ class Coordinates:
             for length in ellipse.lengths:
                 folded[:, length] *= torch.where(swapped, q, 1.0)
             folded[:, ellipse.q] = torch.where(swapped, 1.0 / q, q)
+        lopsided = lopsided(self.model)
         for index, parameter in enumerate(self.model.parameters):
             unbounded = not (math.isfinite(parameter.lower) or math.isfinite(parameter.upper))
             if parameter.scale == "angle" and parameter.free and unbounded:
-                folded[:, index] = wrap_pa(folded[:, index])
+                angle = folded[:, index]
+                folded[:, index] = angle % 360.0 if index in lopsided else wrap_pa(angle)
         return self.apply_ties(folded)
 
     def within(self, bounds: tuple[Tensor, Tensor]) -> Coordinates:
@@ -197,6 +199,20 @@ def _step_limit(parameter: Parameter) -> float:
     return 0.3 * width if math.isfinite(width) else math.inf
 
 
+@lru_cache(maxsize=64)
+def lopsided(model: Model) -> frozenset[int]:
+    """Angles `pa` that mean something else half a turn on: those of planar and modified components."""
+    return frozenset(
+        model.index(f"{component.name}_pa")
+        for component in model.components
+        if component.declaration.kind == "planar" or (component.modifiers and _has_pa(component))
+    )
+
+
+def _has_pa(component: Component) -> bool:
+    return "pa" in component.declaration.parameter_names
+
+
 def _swapping(model: Model):
     """Elliptical components whose q, pa and lengths are all free and concern nothing else, q bounded by 1."""
     tied = [column for i, column in enumerate(model.columns) if model.parameters[i].tied]
@@ -207,7 +223,8 @@ def _swapping(model: Model):
     for component in model.components:
         start = model.component_slices[component.name].start
         declaration = component.declaration
-        if declaration.kind != "elliptical":
+        # Modifiers count from the major axis: with them, the axes cannot swap.
+        if declaration.kind != "elliptical" or component.modifiers:
             continue
         lengths = [p.name for p in declaration.shape if p.unit == "pixel"]
         names = ["q", "pa", *lengths]

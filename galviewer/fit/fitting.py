@@ -37,6 +37,8 @@ class FitResult:
         Pixels that count; steps tried.
     flags : Tensor of int, (B,)
         Bits of `galviewer.flags.Flag`.
+    student_nu : Tensor, (B,)
+        Degrees of freedom of Student's t; nan for other likelihoods.
     """
 
     values: Tensor
@@ -47,6 +49,7 @@ class FitResult:
     n_pixels: Tensor
     iterations: Tensor
     flags: Tensor
+    student_nu: Tensor
 
 
 def fit(problem: Problem, starts: Tensor, settings: FitSettings | None = None) -> FitResult:
@@ -82,7 +85,17 @@ def finish(problem: Problem, state: State) -> FitResult:
     flags += torch.where(state.status == levenberg.NON_FINITE, int(Flag.NON_FINITE), 0)
     flags += torch.where(at_bound.any(1), int(Flag.AT_BOUND), 0)
     flags += torch.where(n_pixels < len(space.free), int(Flag.TOO_FEW_PIXELS), 0)
-    return FitResult(values, normal, at_bound, state.cost, state.chi2, n_pixels, state.iterations, flags)
+    return FitResult(
+        values,
+        normal,
+        at_bound,
+        state.cost,
+        state.chi2,
+        n_pixels,
+        state.iterations,
+        flags,
+        problem.student_nu(values),
+    )
 
 
 def _folded(problem: Problem, state: State, space: Coordinates) -> tuple[Tensor, Tensor]:

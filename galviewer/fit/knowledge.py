@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from galviewer.fit.coordinates import lopsided
 from galviewer.model import Model, Parameter
 
 if TYPE_CHECKING:
@@ -53,8 +54,10 @@ class Knowledge:
         Indices of the free parameters among P.
     indices, mean, width : Tensor, (K,)
         Parameters with a normal or log-normal prior, and its numbers.
-    log, angle : Tensor of bool, (K,)
-        Whether the prior is log-normal; whether its parameter has a period of 180.
+    log : Tensor of bool, (K,)
+        Whether the prior is log-normal.
+    period : Tensor, (K,)
+        Of an angle, degrees; infinite for anything else.
     slopes : Tensor, (K, F)
         d(parameter)/d(free parameter).
     borders : tuple
@@ -66,7 +69,7 @@ class Knowledge:
     mean: Tensor
     width: Tensor
     log: Tensor
-    angle: Tensor
+    period: Tensor
     slopes: Tensor
     borders: tuple[Border, ...]
 
@@ -123,7 +126,8 @@ class Knowledge:
         """Distance from each prior's middle in widths, (b, K), and its derivative in the parameter."""
         value = values[:, self.indices]
         offset = value - self.mean
-        offset = torch.where(self.angle, torch.remainder(offset + 90.0, 180.0) - 90.0, offset)
+        turn = torch.where(self.period.isinf(), 0.0, self.period)
+        offset = offset - (offset / self.period).round() * turn
         ratio = (value / torch.where(self.log, self.mean, 1.0)).clamp_min(0.0)
         distance = torch.where(self.log, ratio.log(), offset) / self.width
         slope = torch.where(self.log, 1.0 / value, 1.0) / self.width
@@ -148,7 +152,7 @@ def knowledge(model: Model, device: torch.device) -> Knowledge:
         mean=tensor([prior.mean for prior in priors if prior]),
         width=tensor([prior.width for prior in priors if prior]),
         log=tensor([prior.kind == "lognormal" for prior in priors if prior], torch.bool),
-        angle=tensor([parameters[i].scale == "angle" for i in chosen], torch.bool),
+        period=tensor([_period(model, i) for i in chosen]),
         slopes=matrix[chosen][:, free].to(device),
         borders=tuple(_borders(model, matrix.to(device), offsets)),
     )
@@ -176,6 +180,13 @@ def _borders(model: Model, matrix: Tensor, offsets: Tensor):
             yield Border(nothing, low, own, offset, log)
         if math.isfinite(high):
             yield Border(own, offset, nothing, high, log and high > 0)
+
+
+def _period(model: Model, index: int) -> float:
+    """Degrees after which an angle means the same again; inf for other parameters."""
+    if model.parameters[index].scale != "angle":
+        return math.inf
+    return 360.0 if index in lopsided(model) else 180.0
 
 
 def _positive(parameter: Parameter) -> bool:

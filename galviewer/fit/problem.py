@@ -237,7 +237,9 @@ class Problem:
         return (1.0 - (self._freedom - 2.0).clamp_min(0.0) / chi2).abs().clamp_min(1e-4)
 
     def student_nu(self, values: Tensor) -> Tensor:
-        """Degrees of freedom of Student's t at parameters (B, P): as given, or the most likely ones, (B,)."""
+        """Degrees of freedom of Student's t at parameters (B, P), given or fitted; nan for others; (B,)."""
+        if self.likelihood.kind != "student_t":
+            return torch.full((len(self),), torch.nan, dtype=torch.float64, device=self.data.device)
         if self.likelihood.nu is not None:
             return torch.full((len(self),), self.likelihood.nu, dtype=torch.float64, device=self.data.device)
         residual = self.data - self.renderer.image(values).flatten(1)

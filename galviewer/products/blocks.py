@@ -259,8 +259,14 @@ def _input_columns(fit: GalaxyFit) -> dict[str, list[str]]:
         "model_toml": _model_text(fit.model),
         "message": fit.message,
         "psf_kind": fit.psf_kind,
+        "error_kind": fit.error_kind,
         "chi2": fit.chi2,
         "chi2_nu": fit.chi2_nu,
+        "likelihood": fit.likelihood,
+        "cost": fit.cost,
+        "student_nu": fit.student_nu,
+        "counting": [fit.galaxy.gain, fit.galaxy.sky_level, fit.galaxy.read_noise],
+        "given": fit.galaxy.given,
         "seconds": fit.seconds,
         "sigma_origin": galaxy.sigma_origin,
         "centre": galaxy.centre,
@@ -297,6 +303,9 @@ def _from_hdus(hdus: Any) -> GalaxyFit:
         starts=_native(parameters["start"]),
         chi2=known["chi2"],
         chi2_nu=known["chi2_nu"],
+        likelihood=known.get("likelihood", "chi2"),
+        cost=known.get("cost", np.nan),
+        student_nu=known.get("student_nu", np.nan),
         n_pixels=int(head["NPIX"]),
         n_free=int(head["NFREE"]),
         iterations=int(head["NITER"]),
@@ -308,6 +317,7 @@ def _from_hdus(hdus: Any) -> GalaxyFit:
         component_images=components,
         message=known["message"],
         psf_kind=known["psf_kind"],
+        error_kind=known.get("error_kind", "covariance"),
     )
 
 
@@ -331,6 +341,8 @@ def _galaxy(hdus: Any, known: dict[str, Any], names: set[str]) -> Galaxy:
         flags=known["input_flags"],
         paths=known["paths"],
         header=known["header"],
+        **dict(zip(("gain", "sky_level", "read_noise"), known.get("counting", ()), strict=False)),
+        given=known.get("given", {}),
     )
 
 

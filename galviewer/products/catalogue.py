@@ -63,7 +63,8 @@ def row(
     covariance = full_covariance(fit)
     derived = _fluxes(fit, covariance)
     for component in model.components:
-        if component.declaration.kind == "elliptical":
+        # A modified profile's half-light radius is not its r_eff: its surface brightness stays unknown.
+        if component.declaration.kind == "elliptical" and not component.modifiers:
             derived |= _brightness(fit, component, covariance, find_half_light)
         if component.declaration.kind != "sky":
             derived |= _sky_position(fit, component)
@@ -214,6 +215,9 @@ def _quality(fit: GalaxyFit) -> dict[str, Any]:
     return {
         "chi2": float(fit.chi2),
         "chi2_nu": float(fit.chi2_nu),
+        "likelihood": fit.likelihood,
+        "cost": float(fit.cost),
+        "student_nu": float(fit.student_nu),
         "n_pixels": int(fit.n_pixels),
         "n_free": int(fit.n_free),
         "iterations": int(fit.iterations),
@@ -262,6 +266,7 @@ def _input(galaxy: Galaxy, fit: GalaxyFit) -> dict[str, Any]:
         "image_height": height,
         "sigma_origin": galaxy.sigma_origin,
         "psf_kind": fit.psf_kind if galaxy.psf is not None else "",
+        "error_kind": fit.error_kind,
         "input_checksum": input_checksum(galaxy),
     }
 

@@ -55,6 +55,9 @@ _BT = (
 _QUALITY = (
     ColumnInfo("chi2", "", "sum of ((data - model) / sigma)^2 over unmasked pixels"),
     ColumnInfo("chi2_nu", "", "chi2 per degree of freedom, n_pixels - n_free"),
+    ColumnInfo("likelihood", "", "what a pixel off the model cost: chi2, poisson, student_t, ...", "text"),
+    ColumnInfo("cost", "", "the fit lowered this: -2 ln posterior up to a constant; chi2 and priors if that"),
+    ColumnInfo("student_nu", "", "degrees of freedom of Student's t, as given or fitted; nan for others"),
     ColumnInfo("n_pixels", "", "unmasked pixels", "int"),
     ColumnInfo("n_free", "", "free parameters", "int"),
     ColumnInfo("iterations", "", "steps the fit took", "int"),
@@ -76,6 +79,11 @@ _INPUT = (
     ColumnInfo("input_checksum", "", "BLAKE2b of image, sigma, mask and PSF as they were fitted", "text"),
 )
 
+
+ERROR_KIND = ColumnInfo(
+    "error_kind", "", "origin of all _err columns: covariance, or bootstrap where that was asked for", "text"
+)
+"""In catalogues of runs with errors from a bootstrap only."""
 
 _N_NEIGHBOURS = ColumnInfo("n_neighbours", "", "neighbours fitted together with the galaxy", "int")
 

@@ -79,6 +79,14 @@ class GalaxyFit:
         "effective", "optical", or "" without a PSF.
     choice : Choice, optional
         Why this model, where it was chosen among several.
+    likelihood : str
+        What a pixel off the model cost, see docs/fitting.md.
+    cost : float
+        -2 ln posterior up to a constant: what the fit lowered. Chi2, and the priors' share, for "chi2".
+    student_nu : float
+        Degrees of freedom of Student's t, as given or fitted; nan for other likelihoods.
+    error_kind : str
+        What errors and covariance come from: "covariance" (curvature at the best fit) or "bootstrap".
     """
 
     name: str
@@ -100,6 +108,10 @@ class GalaxyFit:
     message: str = ""
     psf_kind: str = ""
     choice: Choice | None = None
+    error_kind: str = "covariance"
+    likelihood: str = "chi2"
+    cost: float = np.nan
+    student_nu: float = np.nan
 
     def __repr__(self) -> str:
         """One line: name, model, quality, outcome."""
