@@ -17,8 +17,9 @@ class Leftover:
         Why they are not in the model.
     place : str
         Where they are written back: "control" (among the control parameters), "C" or "D" (at the end of that
-        one), "object" (as one), "object NAME" (in that of a component), "constraints" (in that file), or
-        "told" (nowhere).
+        one), "object" (as one), "object NAME" (in that of a component), "brightness NAME" (as its number 3),
+        "limits NAME.mag" and "options NAME" (in imfit's function), "function", "prelude" (likewise),
+        "constraints" (in that file), or "told" (nowhere).
     line : int
         Line number in the file, counted from 1; 0 where unknown. Not compared.
     """

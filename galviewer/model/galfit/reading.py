@@ -245,7 +245,8 @@ class _Reader:
                 f"a surface brightness of a component that {why}; its total magnitude is measured instead"
             )
             line = block.lines["3"]
-            self.leftovers.append(Leftover(line.text, reason, line=line.number))
+            place = f"brightness {name}"
+            self.leftovers.append(Leftover(f"3) {' '.join(line.words[:2])}", reason, place, line.number))
             del given["mag"]
         return self._filled(Component(name, kind.profile, modifiers=modifiers), given, block)
 

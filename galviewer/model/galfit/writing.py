@@ -72,7 +72,7 @@ def to_galfit(setup: GalfitSetup, values: Mapping[str, float] | None = None) -> 
     ModelError
         If a component has no counterpart in GALFIT, or a start value is missing.
     """
-    at = start_values(setup.model, values or {})
+    at = start_values(setup.model, dict.fromkeys(_kept(setup), 0.0) | dict(values or {}))
     unsaid = to_constraints(setup, values)[1]
     parts = [_control(setup), *(f"# not said here: {what}" for what in unsaid), ""]
     number = len(setup.model.components)
@@ -202,10 +202,15 @@ def _object(setup: GalfitSetup, component: Component, at: Mapping[str, float]) -
         for number, name in kind.parameters.items():
             lines.append(f" {number}) {_text(own.get(name, 0.0))} {free.get(name, 0)}")
         return lines
-    if any(modifier in _CUTS for modifier in component.modifiers):
+    kept = _kept(setup).get(f"{component.name}_mag")
+    if kept is not None and component.parameter("mag").start is None:
+        shift = 0.0
+    elif any(modifier in _CUTS for modifier in component.modifiers):
+        kept = None
         lines.append("# truncated: GALFIT takes 3) as a surface brightness, this is the total magnitude")
         shift = 0.0
     else:
+        kept = None
         shift = brightness_offset(kind, component.modifiers, own, setup.plate_scale)
     x, y = own["x"] + setup.origin[0] + 1.0, own["y"] + setup.origin[1] + 1.0
     lines.append(f" 1) {_text(x)} {_text(y)} {free['x']} {free['y']}")
@@ -213,9 +218,18 @@ def _object(setup: GalfitSetup, component: Component, at: Mapping[str, float]) -
         if number > 2:
             value = own[name] - shift if name == "mag" else own[name] / kind.factors.get(name, 1.0)
             lines.append(f"{number:2d}) {_text(value)} {free[name]}")
+            if name == "mag" and kept is not None:
+                lines[-1] = f" {kept}"
     if "boxiness" in own and (own["boxiness"] != 0.0 or free["boxiness"]):
         lines.append(f"C0) {_text(own['boxiness'])} {free['boxiness']}")
     return lines + _modes(component, own, free)
+
+
+def _kept(setup: GalfitSetup) -> dict[str, str]:
+    """GALFIT's own line 3 of components whose surface brightness is no total magnitude, by column."""
+    places = {leftover.place: leftover.text for leftover in setup.leftovers}
+    names = [component.name for component in setup.model.components]
+    return {f"{name}_mag": places[f"brightness {name}"] for name in names if f"brightness {name}" in places}
 
 
 def _modes(component: Component, own: Mapping[str, float], free: Mapping[str, int]) -> list[str]:
