@@ -17,6 +17,7 @@ The names below load what they need when they are first used::
     fit_image, fit_folder                one image, or one folder, in one call
     FitSettings, fit_galaxies, Workbench one galaxy or many, here and now
     GalaxyFit, figure, companions        what comes out; drawn for a paper; without a model
+    bootstrap, posterior, evidence, systematic    errors beyond the covariance
     RunSettings, execute, open_run       a folder into a run directory, and looking at one
     explore                              the explorer, in a notebook or a browser
 """
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from galviewer.run import RunSettings, execute
     from galviewer.run import open as open_run
     from galviewer.run.single import Workbench, fit_galaxies
+    from galviewer.run.uncertainties import bootstrap, evidence, posterior, systematic
     from galviewer.survey import Galaxy, SurveySettings, read, scan
     from galviewer.survey.setups import read_galfit, read_imfit
 
@@ -49,7 +51,9 @@ __all__ = [
     "RunSettings",
     "SurveySettings",
     "Workbench",
+    "bootstrap",
     "companions",
+    "evidence",
     "execute",
     "explore",
     "figure",
@@ -58,10 +62,12 @@ __all__ = [
     "fit_image",
     "load_model",
     "open_run",
+    "posterior",
     "read",
     "read_galfit",
     "read_imfit",
     "scan",
+    "systematic",
 ]
 
 _HOMES = {
@@ -72,7 +78,9 @@ _HOMES = {
     "RunSettings": ("galviewer.run", "RunSettings"),
     "SurveySettings": ("galviewer.survey", "SurveySettings"),
     "Workbench": ("galviewer.run.single", "Workbench"),
+    "bootstrap": ("galviewer.run.uncertainties", "bootstrap"),
     "companions": ("galviewer.api", "companions"),
+    "evidence": ("galviewer.run.uncertainties", "evidence"),
     "execute": ("galviewer.run", "execute"),
     "explore": ("galviewer.explorer", "explore"),
     "figure": ("galviewer.api", "figure"),
@@ -81,10 +89,12 @@ _HOMES = {
     "fit_galaxies": ("galviewer.run.single", "fit_galaxies"),
     "load_model": ("galviewer.model", "load"),
     "open_run": ("galviewer.run", "open"),
+    "posterior": ("galviewer.run.uncertainties", "posterior"),
     "read": ("galviewer.survey", "read"),
     "read_galfit": ("galviewer.survey.setups", "read_galfit"),
     "read_imfit": ("galviewer.survey.setups", "read_imfit"),
     "scan": ("galviewer.survey", "scan"),
+    "systematic": ("galviewer.run.uncertainties", "systematic"),
 }
 _FOLDERS = ("conventions", "errors", "flags", "sample", "profiles", "model", "survey", "guess")
 _FOLDERS += ("render", "fit", "uncertainty", "products", "run", "api", "explorer")

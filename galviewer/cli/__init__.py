@@ -4,6 +4,7 @@ parser    the arguments
 fitting   fit and demo
 looking   check, export, explore
 drawing   figure
+calibrating  calibrate
 screen    progress bar, tables and lines on the terminal
 
 Nothing heavy is imported before a command needs it. Results go to standard output, progress and problems to
@@ -64,6 +65,10 @@ def _command(name: str):
         from galviewer.cli import fitting
 
         return {"fit": fitting.fit, "demo": fitting.demo}[name]
+    if name == "calibrate":
+        from galviewer.cli import calibrating
+
+        return calibrating.calibrate
     if name == "figure":
         from galviewer.cli import drawing
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from galviewer.errors import SettingsError
 from galviewer.model import Model, from_toml, to_toml
-from galviewer.products.columns import ColumnInfo, choice_columns, columns
+from galviewer.products.columns import ERROR_KIND, ColumnInfo, choice_columns, columns
 from galviewer.products.companions import COLUMNS as COMPANION_COLUMNS
 from galviewer.run.ladder import lowest_rung, rungs
 from galviewer.run.neighbours import check_mode
@@ -20,7 +20,7 @@ from galviewer.survey import SurveySettings
 if TYPE_CHECKING:
     from galviewer.fit import FitSettings
 
-RUN_IDENTITY = ("limit", "batch_size", "blocks", "ladder", "neighbours", "companions")
+RUN_IDENTITY = ("limit", "batch_size", "blocks", "ladder", "neighbours", "companions", "errors")
 """Settings of the run that decide the catalogue's content."""
 
 _NOT_IDENTITY = ("device", "batch_size")
@@ -63,6 +63,8 @@ class RunSettings:
         "off", "mask", "fit" or "auto".
     companions : bool
         Whether non-parametric quantities are measured too, about a second for each galaxy.
+    errors : str
+        "covariance", or "bootstrap" for the scatter of 100 refits to pixels drawn again.
     """
 
     folder: str
@@ -79,12 +81,15 @@ class RunSettings:
     ladder: str = ""
     neighbours: str = "off"
     companions: bool = False
+    errors: str = "covariance"
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "limit", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingsError(name, f"is {value}", "1 or more")
+        if self.errors not in ("covariance", "bootstrap"):
+            raise SettingsError("errors", repr(self.errors), "covariance or bootstrap")
         if self.device not in ("auto", "cpu", "cuda"):
             raise SettingsError("device", repr(self.device), "auto, cpu or cuda")
         check_mode(self.neighbours)
@@ -104,7 +109,8 @@ class RunSettings:
     def columns(self) -> tuple[ColumnInfo, ...]:
         """The columns of the run's catalogue."""
         infos = choice_columns(self.models) if self.ladder else columns(self.model)
-        return (*infos, *COMPANION_COLUMNS) if self.companions else infos
+        infos = (*infos, *COMPANION_COLUMNS) if self.companions else infos
+        return (*infos, ERROR_KIND) if self.errors == "bootstrap" else infos
 
     def fit_settings(self) -> FitSettings:
         """The engine's settings; imports torch.
@@ -200,6 +206,7 @@ def from_document(document: Mapping[str, Any], model_text: str, out: str | Path)
             ladder=run.get("ladder", ""),
             neighbours=run.get("neighbours", "off"),
             companions=run.get("companions", False),
+            errors=run.get("errors", "covariance"),
         )
     except TypeError as error:
         raise SettingsError(f"{out}/run.toml", f"has a setting that is not known ({error})") from error

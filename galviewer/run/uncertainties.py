@@ -5,6 +5,7 @@ Every function takes the `GalaxyFit` that a fit returned; it holds the data, the
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from galviewer import survey
-from galviewer.errors import SettingsError
+from galviewer.errors import GalviewerError, SettingsError
 from galviewer.products import GalaxyFit
 from galviewer.products.derived import quantities
 from galviewer.run import half_light
@@ -99,15 +100,25 @@ def with_bootstrap(
     Returns
     -------
     GalaxyFit
-        Parameters at a bound or without an error keep none.
+        Parameters at a bound or without an error keep none. Where the refits fail, the fit keeps its errors
+        and says so in its message.
     """
     if not fit.usable:
         return fit
-    draws = bootstrap(fit, n, seed, mode, settings, derived=False)
+    try:
+        draws = bootstrap(fit, n, seed, mode, settings, derived=False)
+    except (GalviewerError, RuntimeError, ArithmeticError) as error:
+        words = f"errors are those of the covariance: {error}"
+        return replace(fit, message="; ".join(part for part in (fit.message, words) if part))
     free = list(fit.model.free)
     errors = np.where(np.isfinite(fit.errors), draws.std, np.nan)
     covariance = np.where(np.isfinite(fit.covariance), draws.covariance[np.ix_(free, free)], np.nan)
-    return replace(fit, errors=errors, covariance=covariance)
+    return replace(fit, errors=errors, covariance=covariance, error_kind="bootstrap")
+
+
+def seed_of(name: str) -> int:
+    """A seed that depends on the galaxy's name alone, so that no batch changes its errors."""
+    return zlib.crc32(name.encode())
 
 
 @overload

@@ -27,6 +27,7 @@ from galviewer.run.planning import Plan
 from galviewer.run.reading import Prepared, Reader
 from galviewer.run.settings import RunSettings, load_profiles, settings_hash
 from galviewer.run.stopping import Stop
+from galviewer.run.uncertainties import seed_of, with_bootstrap
 
 if TYPE_CHECKING:
     from galviewer import survey
@@ -183,6 +184,8 @@ class Work:
         settings = self._settings
         model = settings.ladder or settings.model
         fits = fit_galaxies(galaxies, model, self._fit_settings, starts, neighbours=settings.neighbours)
+        if settings.errors == "bootstrap":
+            fits = [with_bootstrap(fit, seed=seed_of(fit.name), settings=self._fit_settings) for fit in fits]
         return {
             item.name: replace(fit, flags=fit.flags | item.flags)
             for item, fit in zip(items, fits, strict=True)
