@@ -94,12 +94,12 @@ class Coordinates:
             for length in ellipse.lengths:
                 folded[:, length] *= torch.where(swapped, q, 1.0)
             folded[:, ellipse.q] = torch.where(swapped, 1.0 / q, q)
-        lopsided = lopsided(self.model)
+        uneven = lopsided(self.model)
         for index, parameter in enumerate(self.model.parameters):
             unbounded = not (math.isfinite(parameter.lower) or math.isfinite(parameter.upper))
             if parameter.scale == "angle" and parameter.free and unbounded:
                 angle = folded[:, index]
-                folded[:, index] = angle % 360.0 if index in lopsided else wrap_pa(angle)
+                folded[:, index] = angle % 360.0 if index in uneven else wrap_pa(angle)
         return self.apply_ties(folded)
 
     def within(self, bounds: tuple[Tensor, Tensor]) -> Coordinates:
