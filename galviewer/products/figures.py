@@ -18,7 +18,7 @@ from galviewer.products import panels
 from galviewer.products.curves import HISTOGRAM_EDGES, Curves, radius_ticks, scaled
 from galviewer.products.files import replacing
 from galviewer.products.fitted import GalaxyFit
-from galviewer.products.scene import Scene
+from galviewer.products.scene import Scene, ellipse
 from galviewer.survey.files import quiet
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ WIDTH = 7.1
 
 _MARGIN, _GAP = 0.52, 0.07
 _PLOT = 2.05
+_CONCENTRIC = 4.0
+"""Distance (pixel) from the centre up to which a component is drawn in the radial profile."""
 _RC = {
     "font.size": 7.5,
     "axes.linewidth": 0.6,
@@ -213,6 +215,8 @@ def _profile(ax: Axes, scene: Scene, curves: Curves, radius: str) -> None:
     names = [c.name for c in scene.model.components]
     if len(curves.parts) > 1:
         for index, y in curves.parts:
+            if not _concentric(scene, names[index]):
+                continue
             ax.plot(
                 curves.r, y, color=COLOURS[index % len(COLOURS)], dashes=DASHES[index % len(DASHES)],
                 label=names[index], zorder=3,
@@ -231,10 +235,16 @@ def _profile(ax: Axes, scene: Scene, curves: Curves, radius: str) -> None:
     order = [first, *(k for k in range(len(labels)) if k != first)]
     ax.legend(
         [handles[k] for k in order], [labels[k] for k in order], loc="upper right", handlelength=2.6,
-        borderaxespad=0.5, labelspacing=0.3,
+        borderaxespad=0.5, labelspacing=0.3, ncols=1 if len(labels) < 7 else 2,
     )  # fmt: skip
     _radii(ax, scene, curves, radius)
     ax.tick_params(labelbottom=False, right=True, top=True)
+
+
+def _concentric(scene: Scene, name: str) -> bool:
+    """Whether a component belongs to the profile's centre; one at its side has no profile about it."""
+    shape, centre = ellipse(scene.model, scene.values, name), scene.annuli.geometry
+    return shape is not None and math.hypot(shape["x"] - centre.x, shape["y"] - centre.y) < _CONCENTRIC
 
 
 def _strip(ax: Axes, scene: Scene, curves: Curves, radius: str) -> None:
