@@ -59,9 +59,11 @@ def slider_range(parameter: Parameter, value: float, galaxy: Galaxy) -> SliderRa
     elif name == "mag":
         low, high = value - _MAG_SPAN, value + _MAG_SPAN
     elif parameter.scale == "angle":
-        low, high = 0.0, 180.0
+        low, high = 0.0, 180.0 if 0.0 <= value <= 180.0 else 360.0
     elif math.isfinite(parameter.lower) and math.isfinite(parameter.upper):
         low, high = parameter.lower, parameter.upper
+    elif parameter.unit == "deg":
+        low, high = value - 180.0, value + 180.0
     else:
         span = 3.0 * noise(galaxy)
         span = max(span / 50.0 if name.startswith("slope") else span, 2.0 * abs(value), 1e-30)

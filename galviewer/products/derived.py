@@ -123,6 +123,8 @@ def _brightness(
 ) -> np.ndarray:
     """Surface brightness at and within the half-light radius, and that radius in arcsec; (N, 3)."""
     part = parameters[:, fit.model.component_slices[component.name]]
+    if component.modifiers:  # its half-light radius is not its r_eff
+        return np.full((len(part), 3), math.nan)
     names = [p.name for p in component.parameters]
     shape_names = [p.name for p in component.declaration.shape]
     relevant = [k for k, name in enumerate(names) if name not in ("x", "y", "pa")]

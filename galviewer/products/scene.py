@@ -12,7 +12,7 @@ from galviewer import profiles
 from galviewer.products.annuli import Annuli, Geometry
 
 if TYPE_CHECKING:
-    from galviewer.model import Model
+    from galviewer.model import Component, Model
     from galviewer.survey import Galaxy
 
 
@@ -136,7 +136,8 @@ def brightest(model: Model, values: np.ndarray) -> str | None:
 def ellipse(model: Model, values: np.ndarray, name: str) -> dict[str, float] | None:
     """Centre, size (pixel along the major axis), q, pa and boxiness of a component; None for a sky.
 
-    The size is the half-light radius where the profile has one, half the fwhm otherwise, and 0 for a point.
+    The size is the half-light radius where the profile has one, half the fwhm otherwise, and 0 for a point. A
+    planar profile has its length for size, and for q its height over it.
     """
     component = model.component(name)
     own = dict(zip((p.name for p in component.parameters), values[model.component_slices[name]], strict=True))
@@ -145,5 +146,21 @@ def ellipse(model: Model, values: np.ndarray, name: str) -> dict[str, float] | N
     declaration = profiles.get(component.profile)
     size = own.get("r_eff", own.get("fwhm", own.get(declaration.size, 0.0) * 2) / 2)
     found = {"x": own["x"], "y": own["y"], "size": size}
-    found |= {"q": own.get("q", 1.0), "pa": own.get("pa", 0.0), "boxiness": own.get("boxiness", 0.0)}
+    found |= {
+        "q": own.get("q", _flatness(component, own)),
+        "pa": own.get("pa", 0.0),
+        "boxiness": own.get("boxiness", 0.0),
+    }
     return {key: float(value) for key, value in found.items()}
+
+
+def _flatness(component: Component, own: dict[str, float]) -> float:
+    """Height over length of a planar profile, or the cosine of its inclination; 1 for all others."""
+    if component.declaration.kind != "planar":
+        return 1.0
+    lengths = [own[p.name] for p in component.declaration.shape if p.unit == "pixel"]
+    size = own[component.declaration.size]
+    others = [length for length in lengths if length != size]
+    thickness = min(others[0] / size, 1.0) if others and size > 0 else 1.0
+    inclination = own.get("inclination")
+    return thickness if inclination is None else max(thickness, math.cos(math.radians(inclination)))

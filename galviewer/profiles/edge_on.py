@@ -14,9 +14,18 @@ from galviewer.profiles.declaration import Profile, ProfileParameter
 if TYPE_CHECKING:
     from torch import Tensor
 
-R_S = ProfileParameter("r_s", "pixel", 5.0, 0.05, 1000.0, "scale length of the disk", "log")
+R_S = ProfileParameter(
+    "r_s", "pixel", 5.0, 0.05, 1000.0, "scale length of the disk", "log", start_in_r_eff=0.6
+)
 H_Z = ProfileParameter(
-    "h_z", "pixel", 1.0, 0.02, 1000.0, "scale height: brightness falls as sech^2(v / h_z)", "log"
+    "h_z",
+    "pixel",
+    1.0,
+    0.02,
+    1000.0,
+    "scale height: brightness falls as sech^2(v / h_z)",
+    "log",
+    start_in_r_eff=0.15,
 )
 _SMALLEST = 1e-12
 
@@ -70,5 +79,6 @@ EDGE_ON = Profile(
     brightness=edge_on_brightness,
     flux=edge_on_flux,
     flux_slopes=lambda r_s, h_z: (1.0 / r_s, 1.0 / h_z),
+    formula="I_0 (|u|/r_s) K_1(|u|/r_s) sech^2(v/h_z), u along and v across the major axis",
     reference="van der Kruit & Searle 1981, A&A 95, 105, eq. 5.",
 )

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 INCLINATION = ProfileParameter("inclination", "deg", 60.0, 0.0, 90.0, "0 face-on, 90 edge-on")
-H_Z = ProfileParameter("h_z", "pixel", 1.0, 0.02, 1000.0, "scale height of the disk", "log")
+H_Z = ProfileParameter(
+    "h_z", "pixel", 1.0, 0.02, 1000.0, "scale height of the disk", "log", start_in_r_eff=0.1
+)
 N_Z = ProfileParameter(
     "n_z", "", 1.0, 0.5, 100.0, "vertical shape sech^(2/n): 1 isothermal, large exponential", "log", True
 )

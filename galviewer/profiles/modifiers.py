@@ -169,9 +169,25 @@ INNER = Modifier(
     title="Inner truncation",
     stage="cutoff",
     parameters=(
-        ProfileParameter("r_in", "pixel", 3.0, 0.05, 1000.0, "98 % of the brightness is left here", "log"),
         ProfileParameter(
-            "r_in_soft", "pixel", 2.0, 0.05, 1000.0, "softening: this much further in 1 % is left", "log"
+            "r_in",
+            "pixel",
+            3.0,
+            0.05,
+            1000.0,
+            "98 % of the brightness is left here",
+            "log",
+            start_in_r_eff=0.6,
+        ),
+        ProfileParameter(
+            "r_in_soft",
+            "pixel",
+            2.0,
+            0.05,
+            1000.0,
+            "softening: this much further in 1 % is left",
+            "log",
+            start_in_r_eff=0.4,
         ),
     ),
     apply=inner_cutoff,
@@ -183,9 +199,25 @@ OUTER = Modifier(
     title="Outer truncation",
     stage="cutoff",
     parameters=(
-        ProfileParameter("r_out", "pixel", 15.0, 0.05, 1000.0, "99 % of the brightness is left here", "log"),
         ProfileParameter(
-            "r_out_soft", "pixel", 5.0, 0.05, 1000.0, "softening: this much further out 2 % is left", "log"
+            "r_out",
+            "pixel",
+            15.0,
+            0.05,
+            1000.0,
+            "99 % of the brightness is left here",
+            "log",
+            start_in_r_eff=2.5,
+        ),
+        ProfileParameter(
+            "r_out_soft",
+            "pixel",
+            5.0,
+            0.05,
+            1000.0,
+            "softening: this much further out 2 % is left",
+            "log",
+            start_in_r_eff=1.0,
         ),
     ),
     apply=outer_cutoff,
@@ -198,11 +230,22 @@ SPIRAL = Modifier(
     stage="plane",
     parameters=(
         ProfileParameter("spiral_r_in", "pixel", 0.0, -1000.0, 1000.0, "radius of the bar, little rotated"),
-        ProfileParameter("spiral_r_out", "pixel", 20.0, 0.1, 1000.0, "rotated by spiral_angle here", "log"),
+        ProfileParameter(
+            "spiral_r_out",
+            "pixel",
+            20.0,
+            0.1,
+            1000.0,
+            "rotated by spiral_angle here",
+            "log",
+            start_in_r_eff=3.0,
+        ),
         ProfileParameter(
             "spiral_angle", "deg", 90.0, -1440.0, 1440.0, "rotation at spiral_r_out, counter-clockwise"
         ),
-        ProfileParameter("spiral_scale", "pixel", 5.0, 0.05, 1000.0, "winding scale radius", "log"),
+        ProfileParameter(
+            "spiral_scale", "pixel", 5.0, 0.05, 1000.0, "winding scale radius", "log", start_in_r_eff=1.0
+        ),
         ProfileParameter("inclination", "deg", 0.0, 0.0, 85.0, "of the disk to the line of sight: 0 face-on"),
         ProfileParameter(
             "spiral_pa",
