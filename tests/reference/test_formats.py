@@ -121,7 +121,7 @@ def test_galfits_example_is_written_and_read_again(tmp_path):
     [
         ("GALFIT_n4_psf0", 100, 4, "none", (0.0, 0.0), 5e-4),
         ("GALFIT_sersic_n1", 256, 1, "none", (0.0, 0.0), 1e-4),
-        # This PSF lies off the centre of its stamp by (-1.34, -0.85). GALFIT takes it as it is; galviewer moves
+        # This PSF lies off the centre of its stamp by (-1.34, -0.85). GALFIT takes it so; galviewer moves
         # it by (1, 1) + (0.34, 0) pixels, as its notes say.
         ("GALFIT_n4_psf1", 100, 4, "GALFIT_n4_psf.fits", (1.34, 1.0), 3e-3),
     ],

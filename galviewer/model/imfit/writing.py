@@ -173,7 +173,7 @@ def _function(
         factor = function.factors.get(name, 1.0)
         if name == "mag":
             flux = function.flux(values)
-            value = 10.0 ** (-0.4 * (own["mag"] - setup.zeropoint)) / flux
+            value = float(f"{10.0 ** (-0.4 * (own['mag'] - setup.zeropoint)) / flux:.10g}")
             limits = kept.get(f"limits {component.name}.mag", "")
             limits = limits or _brightness_limits(setup, component, flux, unsaid)
         elif name not in own:  # imfit's parameter, which our profile does not have: it is held
