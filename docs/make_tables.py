@@ -1,4 +1,4 @@
-"""Write the pages that come from the code itself: flags.md and catalogue.md.
+"""Write the pages that come from the code itself: flags.md, catalogue.md and profiles.md.
 
 ``python docs/make_tables.py``; tests/architecture/test_documentation.py compares the pages with the code.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from galviewer import flags, model
+from galviewer import flags, model, profiles
 from galviewer.products import catalogue
 
 HERE = Path(__file__).resolve().parent
@@ -61,7 +61,39 @@ def catalogue_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"flags.md": flags_page, "catalogue.md": catalogue_page}
+MARKS = ("<!-- from the declarations -->", "<!-- written by hand -->")
+
+
+def _number(value: float) -> str:
+    return "" if abs(value) == float("inf") else f"{value:g}"
+
+
+def profiles_page() -> str:
+    """Return the page with formula, parameters and source of every shipped profile between its marks."""
+    shipped = [profiles.get(name) for name in profiles.shipped_names()]
+    lines = ["", "| profile | kind | brightness | source |", "|---|---|---|---|"]
+    for profile in shipped:
+        formula = f"`{profile.formula}`".replace("|", "\\|") if profile.formula else profile.title
+        lines.append(f"| `{profile.name}` | {profile.kind} | {formula} | {profile.reference} |")
+    lines += ["", "## Parameters", ""]
+    lines += ["| profile | parameter | unit | bounds | default | meaning |", "|---|---|---|---|---|---|"]
+    for profile in shipped:
+        for p in profile.shape:
+            meaning = p.meaning + (" (*held*)" if p.fixed else "")
+            bounds = f"{_number(p.lower)} to {_number(p.upper)}" if _number(p.lower) else "any"
+            lines.append(
+                f"| `{profile.name}` | `{p.name}` | {p.unit} | {bounds} | {_number(p.default)} | {meaning} |"
+            )
+    common = (profiles.X, profiles.Y, profiles.MAG, profiles.Q, profiles.PA, profiles.BOXINESS)
+    for p in common:
+        bounds = f"{_number(p.lower)} to {_number(p.upper)}" if _number(p.lower) else "any"
+        held = " (*held*)" if p.fixed else ""
+        lines.append(f"| all | `{p.name}` | {p.unit} | {bounds} | {_number(p.default)} | {p.meaning}{held} |")
+    before, rest = (HERE / "profiles.md").read_text(encoding="utf-8").split(MARKS[0])
+    return before + MARKS[0] + "\n" + "\n".join(lines) + "\n\n" + MARKS[1] + rest.split(MARKS[1])[1]
+
+
+PAGES = {"flags.md": flags_page, "catalogue.md": catalogue_page, "profiles.md": profiles_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

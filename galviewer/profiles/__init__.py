@@ -33,7 +33,14 @@ from galviewer.profiles.declaration import (
 )
 from galviewer.profiles.line_of_sight import line_of_sight
 from galviewer.profiles.modifiers import MODIFIERS
-from galviewer.profiles.registry import get, load_user_profiles, modifier_names, names, register
+from galviewer.profiles.registry import (
+    get,
+    load_user_profiles,
+    modifier_names,
+    names,
+    register,
+    shipped_names,
+)
 from galviewer.profiles.sky import sky_basis
 
 __all__ = [
@@ -54,6 +61,7 @@ __all__ = [
     "modifier_names",
     "names",
     "register",
+    "shipped_names",
     "size_of",
     "sky_basis",
     "slopes_of",

@@ -87,5 +87,5 @@ BROKEN_EXPONENTIAL = Profile(
     breaks=_breaks,
     formula="S I_0 exp(-r/h_in) [1 + exp(a (r-r_break))]^((1/h_in - 1/h_out)/a), "
     "a the sharpness, S such that I(0) = I_0",
-    reference="Erwin, Pohlen & Beckman 2008, AJ 135, 20, eq. 5; Erwin 2015, ApJ 799, 226.",
+    reference="Erwin, Pohlen & Beckman 2008, AJ 135, 20; Erwin 2015, ApJ 799, 226.",
 )

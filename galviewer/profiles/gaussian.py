@@ -45,6 +45,7 @@ GAUSSIAN = Profile(
     shape=(FWHM,),
     brightness=gaussian_brightness,
     flux=gaussian_flux,
+    formula="I_0 exp(-4 ln2 r^2/fwhm^2)",
     reference="Chen et al. 2024, eq. 12.",
 )
 
@@ -54,5 +55,6 @@ MOFFAT = Profile(
     shape=(FWHM, BETA),
     brightness=moffat_brightness,
     flux=moffat_flux,
+    formula="I_0 [1 + (r/r_d)^2]^(-beta), fwhm = 2 r_d sqrt(2^(1/beta) - 1)",
     reference="Moffat 1969, A&A 3, 455; Chen et al. 2024, eqs 13-15.",
 )

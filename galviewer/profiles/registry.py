@@ -56,6 +56,11 @@ def names() -> tuple[str, ...]:
     return tuple(_profiles)
 
 
+def shipped_names() -> tuple[str, ...]:
+    """Names of the profiles that come with galviewer, without those that users registered."""
+    return tuple(name for name in _profiles if name in _SHIPPED)
+
+
 def get(name: str, modifiers: tuple[str, ...] = ()) -> Profile:
     """The profile of that name, with modifiers; the same object for the same request.
 

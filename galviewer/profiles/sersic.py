@@ -151,6 +151,7 @@ SERSIC = Profile(
     flux=sersic_flux,
     flux_slopes=sersic_flux_slopes,
     derivatives=sersic_derivatives,
+    formula="I_e exp(-b_n [(r/r_eff)^(1/n) - 1]), gammainc(2n, b_n) = 1/2",
     reference="Sérsic 1963; Graham & Driver 2005, PASA 22, 118; Chen et al. 2024, eqs 1 and 5.",
 )
 
@@ -162,5 +163,6 @@ EXPONENTIAL = Profile(
     flux=exponential_flux,
     flux_slopes=lambda r_eff: (2.0 / r_eff,),
     derivatives=exponential_derivatives,
+    formula="I_0 exp(-r/r_s), r_eff = 1.678 r_s",
     reference="Freeman 1970, ApJ 160, 811; Chen et al. 2024, eqs 7 and 8.",
 )
