@@ -45,6 +45,9 @@ _UNRESOLVED = 0.35
 _EDGE = 3.0
 """Distance (pixels) from the image's edge within which an object's shape cannot be told."""
 
+_SPREAD = 2.0
+"""Half-light radius over the radius of its pixels beyond which a measurement is one of other light."""
+
 _APERTURE = 3.0
 """The galaxy's light is compared within so many half-light radii."""
 
@@ -121,7 +124,7 @@ def look_around(galaxy: Galaxy, mode: str) -> Surroundings:
     starts = [_starts(changed, c, o) for c, (o, _) in zip(components, chosen, strict=True)]
     bounds: dict[str, tuple[float, float]] = {}
     for component, start, (_, measured) in zip(components, starts, chosen, strict=True):
-        bounds |= _bounds(galaxy, component, start, measured)
+        bounds |= _bounds(component, start, measured)
     return Surroundings(
         guess.bring(changed, bounds=bounds), components, np.concatenate([_nothing(), *starts])
     )
@@ -142,6 +145,8 @@ def _to_be_fitted(
         measured = guess.measure(replace(galaxy, mask=open_mask, centre=(other.x, other.y)), 0.0)
         if not measured.ok or _cut_off(galaxy, measured) or _distance(measured, target) < 1.0:
             continue
+        if measured.r_eff * math.sqrt(measured.q) > _SPREAD * _extent(other):
+            continue
         own = _image(galaxy, measured)
         area = detect.grown(other.area, 1)
         hidden = float(light[area].sum()) / target.flux
@@ -158,6 +163,11 @@ def _cut_off(galaxy: Galaxy, measured: Measurement) -> bool:
     """Whether an object's centre lies at or beyond the image's edge."""
     height, width = galaxy.shape
     return not (_EDGE < measured.x < width - 1 - _EDGE and _EDGE < measured.y < height - 1 - _EDGE)
+
+
+def _extent(other: Other) -> float:
+    """Radius of a circle of its pixels' area."""
+    return math.sqrt(float(other.area.sum()) / math.pi)
 
 
 def _distance(one: Measurement, other: Measurement) -> float:
@@ -203,9 +213,7 @@ def _starts(galaxy: Galaxy, component: Component, other: Other) -> np.ndarray:
     return guess.starts(replace(galaxy, centre=(other.x, other.y)), Model((component,)))[0]
 
 
-def _bounds(
-    galaxy: Galaxy, component: Component, start: np.ndarray, measured: Measurement
-) -> dict[str, tuple[float, float]]:
+def _bounds(component: Component, start: np.ndarray, measured: Measurement) -> dict[str, tuple[float, float]]:
     """Ends for the parameters of one neighbour."""
     size = _seen(measured.r_eff, measured.psf)
     found = {}
@@ -215,5 +223,5 @@ def _bounds(
         if parameter.name in spans:
             found[name] = (value - spans[parameter.name], value + spans[parameter.name])
         elif parameter.name == "r_eff":
-            found[name] = (parameter.lower, max(1.5 * value, min(4.0 * size, 0.5 * max(galaxy.shape))))
+            found[name] = (parameter.lower, max(1.5 * value, 3.0 * size))
     return found

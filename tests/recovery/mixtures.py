@@ -1,4 +1,4 @@
-"""Simulated galaxies of four kinds, drawn by galviewer's renderer, with how clear each kind is in the noise."""
+"""Simulated galaxies of four kinds, drawn by galviewer's renderer, and how clear each is in the noise."""
 
 from __future__ import annotations
 
