@@ -85,6 +85,8 @@ BROKEN_EXPONENTIAL = Profile(
     shape=(H_IN, H_OUT, R_BREAK, SHARPNESS),
     brightness=broken_exponential_brightness,
     breaks=_breaks,
+    # A kink within a fifth of a pixel is sampled as if it were a ridge two pixels wide.
+    detail=lambda h_in, h_out, r_break, sharpness: 2.0 / (sharpness > 5.0),
     formula="S I_0 exp(-r/h_in) [1 + exp(a (r-r_break))]^((1/h_in - 1/h_out)/a), "
     "a the sharpness, S such that I(0) = I_0",
     reference="Erwin, Pohlen & Beckman 2008, AJ 135, 20; Erwin 2015, ApJ 799, 226.",

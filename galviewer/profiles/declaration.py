@@ -122,6 +122,10 @@ class Profile:
     breaks : callable, optional
         ``breaks(*shape) -> (r_1, r_2, ...)``: radii (pixels) at which brightness ends or bends; the
         quadratures are cut there.
+    detail : callable, optional
+        ``detail(*shape)``: how wide the thinnest structure away from the centre is along the major axis,
+        pixels (four standard deviations of a ridge); what is thinner than `RenderSettings.fine_width`
+        is sampled more densely under a PSF. None where only the centre is sharp.
     formula, reference : str
         The formula in one line, and its source.
     modifiers : tuple of Modifier
@@ -140,6 +144,7 @@ class Profile:
     derivatives: Callable[..., tuple[Tensor, Tensor, tuple[Tensor, ...]]] | None = None
     size: str = ""
     breaks: Callable[..., tuple[Tensor, ...]] | None = None
+    detail: Callable[..., Tensor] | None = None
     formula: str = ""
     reference: str = ""
     parameters: tuple[ProfileParameter, ...] = field(default=())

@@ -104,6 +104,8 @@ def smallest_width(profile: Profile, named: Named) -> Tensor:
     width = torch.full_like(named["pa"], math.inf)
     if profile.kind == "planar":
         width = _planar_width(profile, named)
+    elif profile.detail is not None:
+        width = torch.minimum(width, profile.detail(*(named[p.name] for p in profile.shape)) * named["q"])
     for modifier in profile.modifiers:
         own = [named[p.name] for p in modifier.parameters]
         if modifier.stage == "cutoff":

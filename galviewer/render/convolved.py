@@ -127,7 +127,7 @@ class ConvolvedScene:
         """Add one component's smooth part and core to its planes."""
         brightness, slots = prepare(component, item, values, zeropoint, derivatives)
         thin = self._is_thin(brightness)
-        if isinstance(brightness, Brightness):
+        if isinstance(brightness, Brightness) and brightness.profile.detail is None:
             self._add_smooth(padded, brightness, slots, thin)
         else:
             self._add_smooth_finely(padded, brightness, slots, thin)
@@ -172,7 +172,7 @@ class ConvolvedScene:
             padded[:, plane, :rows, :columns].add_(found[name], alpha=factor)
 
     def _add_smooth_finely(
-        self, padded: Tensor, brightness: GeneralBrightness, slots: list[Slot], thin: Tensor
+        self, padded: Tensor, brightness: Brightness | GeneralBrightness, slots: list[Slot], thin: Tensor
     ) -> None:
         """The same with each galaxy sampled as densely as its thinnest structure asks for."""
         fineness = brightness.fineness(self.settings)
@@ -186,7 +186,12 @@ class ConvolvedScene:
                 padded[rows] = part
 
     def _add_dense(
-        self, padded: Tensor, brightness: GeneralBrightness, slots: list[Slot], thin: Tensor, times: int
+        self,
+        padded: Tensor,
+        brightness: Brightness | GeneralBrightness,
+        slots: list[Slot],
+        thin: Tensor,
+        times: int,
     ) -> None:
         """Samples `times` as dense along each axis, brought to the grid band-limited."""
         spacing = 1.0 / self.frame.fine

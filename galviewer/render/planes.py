@@ -18,6 +18,7 @@ from galviewer.profiles import Profile, get, total, total_slopes, with_derivativ
 from galviewer.render.general import GeneralBrightness
 from galviewer.render.geometry import Ellipses, box_area, box_area_slope
 from galviewer.render.layout import RenderedComponent
+from galviewer.render.settings import RenderSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,6 +79,13 @@ class Brightness:
         if "boxiness" in self.wanted:
             slopes["boxiness"] = -box_area_slope(self.value("boxiness").double())
         return slopes
+
+    def fineness(self, settings: RenderSettings) -> Tensor:
+        """How many times denser than pixels brightness must be sampled along each axis, (B,) of int."""
+        if self.profile.detail is None:
+            return torch.ones(len(self.values), dtype=torch.long, device=self.values.device)
+        width = self.profile.detail(*(s.double() for s in self.shape)) * self.value("q").double()
+        return torch.ceil(settings.fine_width / width).clamp(1.0, settings.fine_limit).long()
 
     def select(self, rows: Tensor) -> Brightness:
         """The same for some of the galaxies."""

@@ -367,6 +367,8 @@ IMAGES = [
     ("nuker", {"r_break": 3.0, "alpha": 2.0, "beta": 4.0, "gamma": 1.0}, 2e-3),
     ("ring", {"r_ring": 10.0, "width": 2.0}, 2e-4),
     ("ring", {"r_ring": 10.0, "width": 1.0}, 5e-4),
+    ("ring", {"r_ring": 10.0, "width": 0.5}, 1e-3),
+    ("ferrer", {"r_out": 15.0, "alpha": 0.5, "beta": 0.0}, 3e-3),
     ("mge", dict(zip(CASES[-1][1], (0.6, 9.0, 0.03, 0.1, 0.3, 0.5, 0.8), strict=True)), 2e-4),
 ]
 
