@@ -72,8 +72,8 @@ def _add_fit(commands) -> None:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="template (sersic, sersic+point, bulge+disk, bulge+bar+disk, each also with +sky), TOML, "
-        "GALFIT or imfit file, or auto: the best template of each galaxy (auto+sky, auto-sky: with, without sky)",
+        help="template (sersic, sersic+point, bulge+disk, bulge+bar+disk, each also with +sky), TOML, GALFIT "
+        "or imfit file, or auto: the best template of each galaxy (auto+sky, auto-sky: with, without sky)",
     )
     parser.add_argument(
         "--neighbours",

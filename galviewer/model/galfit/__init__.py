@@ -4,6 +4,7 @@ setup        GalfitSetup: the model, and the control parameters
 syntax       text to lines and objects
 objects      GALFIT's component types, and how their numbers become parameters
 reading      objects to a model
+fitlog       the last fit of a fit.log
 constraints  constraint files to ties, bounds and orders, and back
 writing      a setup or model to text
 """

@@ -13,6 +13,7 @@ from galviewer import profiles
 from galviewer.errors import ModelError
 from galviewer.model.description import Component, Model
 from galviewer.model.galfit.constraints import apply_constraints
+from galviewer.model.galfit.fitlog import from_log, is_log
 from galviewer.model.galfit.objects import HIDDEN, SPIRAL, TYPES, GalfitType, brightness_offset
 from galviewer.model.galfit.setup import GalfitSetup
 from galviewer.model.galfit.syntax import Block, Line, number, split
@@ -29,8 +30,8 @@ def read_galfit(path: str | Path) -> GalfitSetup:
     Parameters
     ----------
     path : path
-        A feedme file, or GALFIT's ``galfit.NN``. The constraint file is looked for beside it, then where we
-        are.
+        A feedme file, GALFIT's ``galfit.NN``, or ``fit.log``, of which the last fit is taken. The constraint
+        file is looked for beside it, then where we are.
 
     Returns
     -------
@@ -44,6 +45,11 @@ def read_galfit(path: str | Path) -> GalfitSetup:
     """
     file = Path(path)
     text = _text(file)
+    if is_log(text):
+        text, odd = from_log(text, file.name)
+        told = tuple(Leftover(line, "is not understood in a fit.log") for line in odd)
+        setup = from_galfit(text, whose=file.name)
+        return dataclasses.replace(setup, path=file, leftovers=(*setup.leftovers, *told))
     wanted = next(iter(_words(text, "G")), "")
     constraints = ""
     if wanted.lower() not in _NONE:
@@ -144,7 +150,7 @@ def _control(lines: list[Line], whose: str) -> tuple[dict[str, Any], list[Leftov
         parts = re.findall(r"\[([^\]]*)\]", image[2])
         found["image"] = image[1]
         region = next((p for p in parts if re.fullmatch(r"\d+:\d+,\d+:\d+", p)), None)
-        if region is not None and "region" not in found:
+        if region is not None and found.get("region") is None:
             found["region"] = tuple(int(word) for word in re.split("[:,]", region))
         found["image_hdu"] = next((p for p in parts if p != region), "")
     return {key: value for key, value in found.items() if value is not None}, left

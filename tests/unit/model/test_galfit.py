@@ -298,6 +298,47 @@ def test_files_and_missing_constraints(tmp_path):
     assert models.load(tmp_path / "a.feedme").name == "a"
 
 
+LOG = """
+-----------------------------------------------------------------------------
+
+Input image     : old.fits[1:93,1:93]
+ psf       : (   10.00,    10.00)   20.00
+ Chi^2/nu = 9.
+
+-----------------------------------------------------------------------------
+
+Input image     : gal.fits[5:93,9:93]
+Init. par. file : simple.feedme
+Restart file    : galfit.01
+Output image    : imgblock.fits
+
+ sersic    : (   46.53,    48.27)   23.01    2.48    [3.94]    0.85  -70.80
+               (  0.02,     0.02)    0.02    0.08    [0.26]    0.02    4.75
+ expdisk   : ( {46.53},  {48.27})   23.01   *2.00*    0.85  -70.80
+ sky       : [ 47.00,  47.00]  7.85e-01  [0.00e+00]  [0.00e+00]
+                                9.40e-02  [0.00e+00]  [0.00e+00]
+ whatever  : (1: 0.05, 30)
+ Chi^2 = 9470.04980,  ndof = 8641
+ Chi^2/nu = 1.096
+"""
+
+
+def test_the_last_fit_of_a_log(tmp_path):
+    (tmp_path / "fit.log").write_text(LOG)
+    setup = read_galfit(tmp_path / "fit.log")
+    assert (setup.image, setup.region) == ("gal.fits", (5, 93, 9, 93))
+    assert [c.profile for c in setup.model.components] == ["sersic", "exponential", "flat_sky"]
+    sersic = {p.name: (p.start, p.fixed) for p in setup.model.component("sersic").parameters}
+    assert sersic["x"] == (pytest.approx(41.53), False)
+    assert (sersic["r_eff"], sersic["n"], sersic["pa"]) == ((2.48, False), (3.94, True), (-70.8, False))
+    assert setup.model.component("expdisk").parameter("r_eff").start == pytest.approx(2 * 1.678347, rel=1e-6)
+    assert setup.model.component("sky").parameter("level").start == 0.785
+    assert "whatever" in setup.unrepresented[0]
+    (tmp_path / "fit.log").write_text("Input image : a.fits")
+    with pytest.raises(ModelError, match="no components"):
+        read_galfit(tmp_path / "fit.log")
+
+
 def test_what_galfit_cannot_say_is_told(tmp_path):
     model = Model(
         (
