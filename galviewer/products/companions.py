@@ -7,7 +7,7 @@ is computed here from the fit's own residual. A galaxy that cannot be measured h
 References
 ----------
 Rodriguez-Gomez et al. 2019, MNRAS 483, 4140 (statmorph); Conselice 2003, ApJS 147, 1; Lotz, Primack & Madau
-2004, AJ 128, 163; Hoyos et al. 2012, MNRAS 419, 2703, eq. 3.
+2004, AJ 128, 163; Hoyos et al. 2012, MNRAS 419, 2703.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def residual_flux_fraction(fit: GalaxyFit) -> float:
 
     References
     ----------
-    Hoyos et al. 2012, MNRAS 419, 2703, eq. 3, whose 0.8 is the square root of 2/pi.
+    Hoyos et al. 2012, MNRAS 419, 2703, whose 0.8 is the square root of 2/pi.
     """
     if fit.model_image is None:
         return math.nan

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NOT_RUN = "<!-- not run -->"
 TESTED_ELSEWHERE = ("own-profiles.md",)
-"""One file of several blocks, run by tests/property/test_own_profiles.py; the README by tests/architecture."""
+"""One file of several blocks, run by tests/property/test_own_profiles.py; README: tests/architecture."""
 
 _BLOCK = re.compile(
     rf"(?P<skip>{re.escape(NOT_RUN)}\s*\n)?^```python\n(?P<code>.*?)^```", re.DOTALL | re.MULTILINE
