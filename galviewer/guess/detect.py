@@ -123,7 +123,7 @@ def _labels(light: np.ndarray, galaxy: Galaxy) -> np.ndarray:
     try:
         objects, labels = sep.extract(
             np.ascontiguousarray(light), 1.5, mask=galaxy.mask.copy(), minarea=_LEAST_AREA,
-            deblend_cont=0.005, segmentation_map=True,
+            deblend_nthresh=64, deblend_cont=0.005, segmentation_map=True,
         )  # fmt: skip
     except Exception:  # sep raises bare Exceptions when its buffers overflow
         return np.zeros(galaxy.shape, dtype=np.int32)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,6 +49,9 @@ _EDGE = 3.0
 _SPREAD = 2.0
 """Half-light radius over the radius of its pixels beyond which a measurement is one of other light."""
 
+_LIT = 1.5
+"""Signal to noise per pixel from which a pixel belongs to an object."""
+
 _APERTURE = 3.0
 """The galaxy's light is compared within so many half-light radii."""
 
@@ -75,6 +79,14 @@ class Surroundings:
     galaxy: Galaxy
     components: tuple[Component, ...] = ()
     starts: np.ndarray = field(default_factory=_nothing)
+
+
+class _Near(NamedTuple):
+    """A neighbour to be fitted: what was found, what was measured, and the image on which it was."""
+
+    other: Other
+    measured: Measurement
+    view: Galaxy
 
 
 def check_mode(mode: str) -> None:
@@ -105,7 +117,7 @@ def look_around(galaxy: Galaxy, mode: str) -> Surroundings:
     if not others:
         return Surroundings(galaxy)
     chosen = [] if mode == "mask" else _to_be_fitted(galaxy, others, everything=mode == "fit")
-    fitted = [other for other, _ in chosen]
+    fitted = [near.other for near in chosen]
     mask = galaxy.mask.copy()
     for other in fitted:  # what the segmentation map alone had left out
         if galaxy.segments is not None:
@@ -120,29 +132,31 @@ def look_around(galaxy: Galaxy, mode: str) -> Surroundings:
     mask.flags.writeable = False
     words = f"neighbours: {len(fitted)} fitted, {len(masked)} masked"
     changed = replace(galaxy, mask=mask, notes=(*galaxy.notes, words))
-    components = tuple(_component(k, galaxy, m) for k, (_, m) in enumerate(chosen, start=1))
-    starts = [_starts(changed, c, o) for c, (o, _) in zip(components, chosen, strict=True)]
+    components = tuple(_component(k, near) for k, near in enumerate(chosen, start=1))
+    starts = [guess.starts(near.view, Model((c,)))[0] for c, near in zip(components, chosen, strict=True)]
     bounds: dict[str, tuple[float, float]] = {}
-    for component, start, (_, measured) in zip(components, starts, chosen, strict=True):
-        bounds |= _bounds(component, start, measured)
+    for component, start, near in zip(components, starts, chosen, strict=True):
+        bounds |= _bounds(component, start, near.measured)
     return Surroundings(
         guess.bring(changed, bounds=bounds), components, np.concatenate([_nothing(), *starts])
     )
 
 
-def _to_be_fitted(
-    galaxy: Galaxy, others: Sequence[Other], everything: bool
-) -> list[tuple[Other, Measurement]]:
+def _to_be_fitted(galaxy: Galaxy, others: Sequence[Other], everything: bool) -> list[_Near]:
     """The neighbours that overlap with the galaxy, the most disturbing first, each with its measurement."""
-    target = guess.measure(galaxy, 0.0)
+    covered = np.logical_or.reduce([other.area for other in others])
+    target = guess.measure(replace(galaxy, mask=galaxy.mask | covered), 0.0)
     if not target.ok:
         return []
+    level, rms = detect.sky_and_scatter(galaxy.image, galaxy.mask)
+    lit = galaxy.image > level + _LIT * rms
     light = _image(galaxy, target)
     inside = _radius(galaxy, target) < _APERTURE
     found = []
     for other in others:
-        open_mask = galaxy.mask & ~other.area
-        measured = guess.measure(replace(galaxy, mask=open_mask, centre=(other.x, other.y)), 0.0)
+        own_mask = (galaxy.mask | lit) & ~other.area  # whatever shines beside it belongs to others
+        view = replace(galaxy, mask=own_mask, centre=(other.x, other.y))
+        measured = guess.measure(view, 0.0)
         if not measured.ok or _cut_off(galaxy, measured) or _distance(measured, target) < 1.0:
             continue
         if measured.r_eff * math.sqrt(measured.q) > _SPREAD * _extent(other):
@@ -154,9 +168,9 @@ def _to_be_fitted(
         share, seen = float(own[spilt].sum()) / target.flux, _signal(own, galaxy, spilt)
         overlaps = (hidden > HIDDEN and _signal(own, galaxy, area) > SEEN) or (share > SPILT and seen > SEEN)
         if overlaps or (everything and _signal(own, galaxy, area) > 3.0 * SEEN):
-            found.append((hidden + share, other, measured))
+            found.append((hidden + share, _Near(other, measured, view)))
     found.sort(key=lambda item: -item[0])
-    return [(other, measured) for _, other, measured in found[:MOST]]
+    return [near for _, near in found[:MOST]]
 
 
 def _cut_off(galaxy: Galaxy, measured: Measurement) -> bool:
@@ -202,15 +216,11 @@ def _image(galaxy: Galaxy, measured: Measurement) -> np.ndarray:
     return measured.flux * sersic(radius, np.asarray(n)) / (major * minor)
 
 
-def _component(number: int, galaxy: Galaxy, measured: Measurement) -> Component:
+def _component(number: int, near: _Near) -> Component:
     """A point source or a Sérsic profile, by the size."""
-    point = galaxy.psf is not None and measured.r_eff < _UNRESOLVED * measured.psf.r50
+    measured = near.measured
+    point = near.view.psf is not None and measured.r_eff < _UNRESOLVED * measured.psf.r50
     return Component(f"neighbour{number}", "point" if point else "sersic")
-
-
-def _starts(galaxy: Galaxy, component: Component, other: Other) -> np.ndarray:
-    """Start values of one neighbour, measured at its place."""
-    return guess.starts(replace(galaxy, centre=(other.x, other.y)), Model((component,)))[0]
 
 
 def _bounds(component: Component, start: np.ndarray, measured: Measurement) -> dict[str, tuple[float, float]]:

@@ -183,25 +183,25 @@ def two(distance, flux=0.4, seg=False):
 
 @pytest.mark.parametrize("seg", [False, True])
 def test_near_neighbours_are_fitted_and_far_ones_masked(seg):
-    near, far = look_around(two(11.0, seg=seg), "auto"), look_around(two(33.0, seg=seg), "auto")
+    near, far = look_around(two(15.0, seg=seg), "auto"), look_around(two(33.0, seg=seg), "auto")
     assert [c.name for c in near.components] == ["neighbour1"]
-    assert not near.galaxy.mask[42:47, 54:58].any()
+    assert not near.galaxy.mask[42:47, 58:62].any()
     assert far.components == ()
     assert far.galaxy.mask[44, 77]
     assert len(look_around(two(33.0, seg=seg), "fit").components) == 1
-    assert look_around(two(11.0, seg=seg), "mask").galaxy.mask[44, 56]
+    assert look_around(two(15.0, seg=seg), "mask").galaxy.mask[44, 60]
     alone = two(33.0, flux=0.0)
     assert look_around(alone, "auto").galaxy is alone
 
 
 def test_totals_are_the_galaxys(tmp_path):
-    galaxy = two(11.0)
+    galaxy = two(15.0)
     fit = fit_galaxies([galaxy], "sersic", neighbours="auto")[0]
     row = catalogue.row(fit)
     assert row["total_mag"] == pytest.approx(row["sersic_mag"])
     assert row["sersic_fraction"] == pytest.approx(1.0)
     assert row["n_neighbours"] == 1
-    assert fit.value("neighbour1_x") == pytest.approx(55.5, abs=0.2)
+    assert fit.value("neighbour1_x") == pytest.approx(59.5, abs=0.2)
     assert 25.0 - 2.5 * np.log10(60 * 2 * np.pi * 25) == pytest.approx(row["total_mag"], abs=0.02)
     both = catalogue.row(replace(fit, galaxy=replace(fit.galaxy)), infos=catalogue.columns(fit.model))
     assert both["neighbour1_flux"] == pytest.approx(0.4 * 60 * 2 * np.pi * 9, rel=0.03)
@@ -210,7 +210,7 @@ def test_totals_are_the_galaxys(tmp_path):
 def test_a_run_keeps_a_table_of_neighbours(tmp_path):
     folder = tmp_path / "galaxies"
     folder.mkdir()
-    for name, distance in (("far", 33.0), ("near", 11.0)):
+    for name, distance in (("far", 33.0), ("near", 15.0)):
         galaxy = two(distance)
         for role, plane in (("image", galaxy.image), ("sigma", galaxy.sigma), ("psf", galaxy.psf)):
             fits.PrimaryHDU(plane, fits.Header({"MAGZP": 25.0})).writeto(folder / f"{name}_{role}.fits")
@@ -219,8 +219,8 @@ def test_a_run_keeps_a_table_of_neighbours(tmp_path):
     view = run.open(out)
     table = view.neighbours()
     assert list(table["name"]) == ["near"]
-    assert table["x"][0] == pytest.approx(55.5, abs=0.2)
-    assert table["distance"][0] == pytest.approx(11.0, abs=0.2)
+    assert table["x"][0] == pytest.approx(59.5, abs=0.2)
+    assert table["distance"][0] == pytest.approx(15.0, abs=0.2)
     assert {name: row["n_neighbours"] for name, row in view.rows().items()} == {"far": 0, "near": 1}
     block = view.fitted("near")
     assert [c.name for c in block.model.components] == ["sersic", "neighbour1"]
