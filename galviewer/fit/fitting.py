@@ -146,6 +146,7 @@ def choose_batch_size(settings: FitSettings, n_planes: int, n_samples: int, devi
     if settings.batch_size is not None:
         return settings.batch_size
     itemsize = 4 if settings.dtype == "float32" else 8
+    n_planes = max(1, n_planes)  # a model of sky alone renders none
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         # Planes, their transform and its inverse, and the weighted planes in float64.
