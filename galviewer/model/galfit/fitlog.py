@@ -10,7 +10,7 @@ import re
 from galviewer.errors import ModelError
 from galviewer.model.galfit.objects import TYPES
 
-_ENTRY = re.compile(r"\s*(\w+)\s*:\s*([(\[{*].*)\Z")
+_ENTRY = re.compile(r"\s*(?:(\w+)\s*:\s*)?(\w+)\s*:\s*([(\[{*].*)\Z")
 _VALUE = re.compile(r"([\[{*]?)\s*([-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)")
 _IMAGE = re.compile(r"\s*Input images?\s*:\s*(\S+?)\s*(\[\d+:\d+,\d+:\d+\])?\s*\Z")
 
@@ -33,6 +33,7 @@ def from_log(text: str, whose: str) -> tuple[str, tuple[str, ...]]:
     last = re.split(r"(?m)^(?=\s*Input images?\s*:)", text)[-1]
     lines: list[str] = []
     odd: list[str] = []
+    bands: set[str | None] = set()
     for raw in last.splitlines():
         image = _IMAGE.match(raw)
         if image is not None:
@@ -40,9 +41,10 @@ def from_log(text: str, whose: str) -> tuple[str, tuple[str, ...]]:
         entry = _ENTRY.match(raw)
         if entry is None:
             continue
-        kind = TYPES.get(entry[1].lower())
-        values = [(number, "0" if mark == "[" else "1") for mark, number in _VALUE.findall(entry[2])]
-        if "," in entry[2].split(")")[0] and entry[2].startswith("["):  # one bracket for both of a centre
+        bands.add(entry[1])
+        kind = TYPES.get(entry[2].lower())
+        values = [(number, "0" if mark == "[" else "1") for mark, number in _VALUE.findall(entry[3])]
+        if "," in entry[3].split(")")[0] and entry[3].startswith("["):  # one bracket for both of a centre
             values[1] = (values[1][0], "0")
         numbers = [] if kind is None else list(kind.parameters)
         if kind is not None and kind.name == "sky":
@@ -56,6 +58,9 @@ def from_log(text: str, whose: str) -> tuple[str, tuple[str, ...]]:
             lines.append(f"1) {x} {y} {free_x} {free_y}")
         found = zip(numbers, values, strict=True)
         lines += [f"{n}) {value} {free}" for n, (value, free) in list(found)[2:]]
+    if len(bands) > 1:
+        names = ", ".join(sorted(str(band) for band in bands))
+        raise ModelError(whose, f"has a fit of several bands: {names}", "one band")
     if not any(line.startswith("0)") for line in lines):
         raise ModelError(whose, "has no components of a fit", "a fit.log of GALFIT")
     return "\n".join(lines), tuple(odd)

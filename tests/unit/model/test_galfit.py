@@ -334,6 +334,11 @@ def test_the_last_fit_of_a_log(tmp_path):
     assert setup.model.component("expdisk").parameter("r_eff").start == pytest.approx(2 * 1.678347, rel=1e-6)
     assert setup.model.component("sky").parameter("level").start == 0.785
     assert "whatever" in setup.unrepresented[0]
+    (tmp_path / "fit.log").write_text(
+        LOG.replace(" sersic    :", " r : sersic :").replace(" sky  ", " r : sky  ")
+    )
+    with pytest.raises(ModelError, match="several bands: None, r"):
+        read_galfit(tmp_path / "fit.log")
     (tmp_path / "fit.log").write_text("Input image : a.fits")
     with pytest.raises(ModelError, match="no components"):
         read_galfit(tmp_path / "fit.log")

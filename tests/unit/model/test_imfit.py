@@ -119,7 +119,7 @@ FLUXES = {
         lambda r: math.exp(-B * ((r / 8) ** 0.4 - 1)), 0, 8, 100, math.inf)),
     "Exponential": ("PA 0\nell 0.4\nI_0 3\nh 8", 0.6 * 2 * math.pi * 64),
     "Gaussian": ("PA 0\nell 0.4\nI_0 3\nsigma 2.5", 0.6 * 2 * math.pi * 2.5**2),
-    "Moffat": ("PA 0\nell 0.4\nI_0 3\nfwhm 4\nbeta 3", 
+    "Moffat": ("PA 0\nell 0.4\nI_0 3\nfwhm 4\nbeta 3",
                0.6 * math.pi * (2 / math.sqrt(2 ** (1 / 3) - 1)) ** 2 / 2),
     "Core-Sersic": ("PA 0\nell 0.4\nn 3\nI_b 3\nr_e 20\nr_b 2\nalpha 5\ngamma 0.2",
                     elliptical(core_sersic, 0, 1, 3, 50, 400, math.inf)),
