@@ -75,9 +75,11 @@ def mge_derivatives(
     r: Tensor, s_in: Tensor, s_out: Tensor, *shares: Tensor
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """Closed form of what `with_derivatives` finds."""
+    import torch
+
     step = (s_out / s_in) ** (1.0 / (COUNT - 1))
-    r2, left, s = r * r, 1.0 + 0.0 * s_in, s_in
-    f = fall = in_wide = 0.0
+    r2, left, s = r * r, torch.ones_like(s_in), s_in
+    f, fall, in_wide = (torch.zeros_like(r2) for _ in range(3))
     singles, lefts = [], []
     for k in range(COUNT):
         inverse = 0.5 / (s * s)
