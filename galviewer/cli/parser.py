@@ -94,6 +94,13 @@ def _add_fit(commands) -> None:
         "pixels drawn again, which hold also where sigma is wrong",
     )
     parser.add_argument("--out", metavar="RUN", required=True, help="run directory; made if missing")
+    _add_course(parser)
+    _add_device(parser)
+    _add_survey(parser)
+
+
+def _add_course(parser: argparse.ArgumentParser) -> None:
+    """How a run goes about its fits."""
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -135,8 +142,6 @@ def _add_fit(commands) -> None:
         help="file that registers profiles of your own; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object per event on standard output")
-    _add_device(parser)
-    _add_survey(parser)
 
 
 def _add_export(commands) -> None:

@@ -140,9 +140,11 @@ class Plate:
         palette.set_bad("0.72")
         height, width = panel.image.shape
         unit, x0, y0 = self._axes()
-        extent = tuple(
-            (edge - zero) * unit
-            for edge, zero in ((-0.5, x0), (width - 0.5, x0), (-0.5, y0), (height - 0.5, y0))
+        extent = (
+            (-0.5 - x0) * unit,
+            (width - 0.5 - x0) * unit,
+            (-0.5 - y0) * unit,
+            (height - 0.5 - y0) * unit,
         )
         image = ax.imshow(
             panel.image, origin="lower", extent=extent, cmap=palette, norm=norm, interpolation="none"
@@ -166,7 +168,7 @@ class Plate:
             self._psf(ax)
         return image
 
-    def _masks(self, ax: Axes, extent: tuple[float, ...]) -> None:
+    def _masks(self, ax: Axes, extent: tuple[float, float, float, float]) -> None:
         """Ignored pixels under hatching."""
         mask = self.scene.galaxy.mask
         if mask.any():
@@ -281,7 +283,16 @@ def _compass(ax: Axes, wcs: WCS | None, shape: tuple[int, int]) -> None:
             arrowprops={"arrowstyle": "-|>", "color": _LIGHT, "lw": 0.7, "mutation_scale": 5, "shrinkA": 0},
         )  # fmt: skip
         at = corner + (length + 0.05) * np.asarray(vector)
-        ax.text(*at, letter, transform=ax.transAxes, color=_LIGHT, fontsize=6, ha="center", va="center")
+        ax.text(
+            float(at[0]),
+            float(at[1]),
+            letter,
+            transform=ax.transAxes,
+            color=_LIGHT,
+            fontsize=6,
+            ha="center",
+            va="center",
+        )
 
 
 def compass(wcs: WCS | None, shape: tuple[int, int]) -> dict[str, tuple[float, float]] | None:
