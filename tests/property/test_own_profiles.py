@@ -119,6 +119,13 @@ def test_the_page_in_python(folder, known, monkeypatch):
     assert profiles.get("flat_bar", ("bending2",)).parameter_names[-1] == "b2"
 
 
+def test_the_pages_sky_is_the_tilted_sky(known):
+    names = {"level": "level", "k_x": "slope_x", "k_y": "slope_y"}
+    own = _image(Model((Component("sky", "my_sky"),)), TRUTH)
+    shipped = _image(Model((Component("sky", "tilted_sky"),)), {b: TRUTH[a] for a, b in names.items()})
+    np.testing.assert_array_equal(own, shipped)
+
+
 @pytest.mark.parametrize("name", ["flat_bar", "slab", "flared_disk"])
 def test_the_pages_profiles_keep_their_flux(name, known):
     component = Component("galaxy", name)
