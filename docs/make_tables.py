@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from galviewer import flags, model, profiles
 from galviewer.products import catalogue
+from galviewer.products.neighbours import NEIGHBOUR_COLUMNS
 
 HERE = Path(__file__).resolve().parent
 
@@ -58,6 +60,10 @@ def catalogue_page() -> str:
         more = "".join(f" + `{end}`" for end in ("_err", "_init") if name + end in infos)
         where = "all" if len(found[name]) == len(model.TEMPLATES) else ", ".join(found[name])
         lines.append(f"| `{name}`{more} | {info.unit} | {info.description} | {where} |")
+    lines += _further(
+        "Where the model was chosen", _choice(), "`--model auto` adds one `bic_<model>` for each."
+    )
+    lines += _further("The table of neighbours", NEIGHBOUR_COLUMNS, "One row per neighbour, see choosing.md.")
     return "\n".join(lines) + "\n"
 
 
@@ -91,6 +97,18 @@ def profiles_page() -> str:
         lines.append(f"| all | `{p.name}` | {p.unit} | {bounds} | {_number(p.default)} | {p.meaning}{held} |")
     before, rest = (HERE / "profiles.md").read_text(encoding="utf-8").split(MARKS[0])
     return before + MARKS[0] + "\n" + "\n".join(lines) + "\n\n" + MARKS[1] + rest.split(MARKS[1])[1]
+
+
+def _choice() -> list[catalogue.ColumnInfo]:
+    """Columns that only a choice among models has."""
+    infos = catalogue.choice_columns((model.template("sersic"), model.template("bulge+disk")))
+    return [info for info in infos if info.name in ("model_reason", "bic") or info.name.startswith("bic_")]
+
+
+def _further(title: str, infos: Sequence[catalogue.ColumnInfo], words: str) -> list[str]:
+    """Return a section with a table of columns."""
+    rows = [f"| `{info.name}` | {info.unit} | {info.description} |" for info in infos]
+    return ["", f"## {title}", "", words, "", "| column | unit | what |", "|---|---|---|", *rows]
 
 
 PAGES = {"flags.md": flags_page, "catalogue.md": catalogue_page, "profiles.md": profiles_page}
