@@ -215,6 +215,7 @@ def test_constraints_become_ties_bounds_and_orders():
     1_2          re         ratio
     1            n          0.7 to 5    # Soft constraint
     1            y          -1  0.5     # relative
+    1            x          5 to 15
     3            4          1 to 9
     2/1          q          0.5 2
     1-2          mag        -0.5 3
@@ -231,6 +232,8 @@ def test_constraints_become_ties_bounds_and_orders():
     n, y = (model.component("sersic").parameter(name) for name in ("n", "y"))
     assert (n.lower, n.upper) == (0.7, 5.0)
     assert (y.lower, y.upper) == (18.0, 19.5)
+    x = model.component("sersic").parameter("x")
+    assert (x.lower, x.upper) == (4.0, 14.0)
     assert (
         model.component("king").parameter("r_c").lower,
         model.component("king").parameter("r_c").upper,
@@ -238,7 +241,7 @@ def test_constraints_become_ties_bounds_and_orders():
     assert model.orders == (Order("expdisk.q", "sersic.q", 2.0), Order("sersic.q", "expdisk.q", 2.0))
     assert len(setup.unrepresented) == 4
     for text in (
-        "line 8: '1-2 mag -0.5 3': limits on a difference",
+        "line 9: '1-2 mag -0.5 3': limits on a difference",
         "surface brightness",
         "object 7",
         "'f1a'",
