@@ -16,6 +16,7 @@ from galviewer.fit.fitting import FitResult, choose_batch_size, choose_device, f
 from galviewer.fit.likelihood import COUNTING, LIKELIHOODS, Likelihood
 from galviewer.fit.problem import Evaluation, Problem
 from galviewer.fit.projection import EmissivityGrid, View, projection_matrix
+from galviewer.fit.search import SearchSettings
 from galviewer.fit.settings import FitSettings
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "FitSettings",
     "Likelihood",
     "Problem",
+    "SearchSettings",
     "View",
     "choose_batch_size",
     "choose_device",

@@ -10,6 +10,7 @@ import torch
 from galviewer.fit import levenberg
 from galviewer.fit.coordinates import Coordinates
 from galviewer.fit.levenberg import State
+from galviewer.fit.optimisers import RUNS
 from galviewer.fit.problem import Problem
 from galviewer.fit.settings import FitSettings
 from galviewer.flags import Flag
@@ -53,7 +54,7 @@ class FitResult:
 
 
 def fit(problem: Problem, starts: Tensor, settings: FitSettings | None = None) -> FitResult:
-    """Fit a batch by Levenberg-Marquardt.
+    """Fit a batch by the method of the settings.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def fit(problem: Problem, starts: Tensor, settings: FitSettings | None = None) -
         A galaxy whose fit failed has its flag set and its start values; others are not affected.
     """
     settings = settings or FitSettings()
-    state = levenberg.run(problem, starts, settings)
+    state = RUNS[settings.method](problem, starts, settings)
     return finish(problem, state)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from galviewer.errors import SettingsError
 from galviewer.fit.likelihood import Likelihood, LikelihoodKind
+from galviewer.fit.search import SearchSettings
 from galviewer.render import PSF_KINDS, PsfKind, RenderSettings
 
 Method = Literal["lm", "gradient", "lbfgs", "multistart", "differential_evolution", "auto"]
@@ -47,6 +48,8 @@ class FitSettings:
         Degrees of freedom of Student's t; None fits them to each galaxy.
     method : {"auto", "lm", "gradient", "lbfgs", "multistart", "differential_evolution"}
         How the cost is lowered.
+    search : SearchSettings
+        Settings of the methods other than "lm".
     """
 
     psf_kind: PsfKind = "effective"
@@ -63,6 +66,7 @@ class FitSettings:
     likelihood: LikelihoodKind = "chi2"
     student_nu: float | None = None
     method: Method = "lm"
+    search: SearchSettings = field(default_factory=SearchSettings)
 
     def __post_init__(self) -> None:
         Likelihood(self.likelihood, self.student_nu)

@@ -120,7 +120,7 @@ class RunSettings:
         SettingsError
             If a fit setting is unknown or makes no sense.
         """
-        from galviewer.fit import FitSettings
+        from galviewer.fit import FitSettings, SearchSettings
         from galviewer.render import RenderSettings
 
         values = dict(self.fit)
@@ -131,6 +131,8 @@ class RunSettings:
             )
         if isinstance(values.get("render"), Mapping):
             values["render"] = RenderSettings(**values["render"])
+        if isinstance(values.get("search"), Mapping):
+            values["search"] = SearchSettings(**values["search"])
         return FitSettings(**values, device=self.device, batch_size=self.batch_size)  # pyright: ignore[reportArgumentType]
 
     def identity(self) -> dict[str, Any]:
