@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _TOGETHER = 64
 """Galaxies that climb together: bounds the memory of all their fits."""
 
+_STRUCTURED = 1.1
+"""Variance of the residuals of bulge and disk, over the noise's, from which a bar is tried in any case."""
+
 _SAME = 2.0
 """Difference in chi2 up to which the better-named of two fits of one model is taken."""
 
@@ -142,6 +145,8 @@ class _Climb:
         below = [_name(name, sky) for name in lower for sky in (False, True)]
         if best.model.name not in below:
             return False
+        if step == BAR and structure.excess(best) > _STRUCTURED:
+            return True
         price = len(self._model(step, climber.sky).free) - best.n_free
         return _pays(best, step, max(price, 1))
 
@@ -192,12 +197,12 @@ class _Climb:
             self._relabel([c for c in climbers if c.fit(step, with_sky)], step, with_sky)
 
     def _starts(self, model: Model, galaxy: Galaxy, lower: GalaxyFit) -> list[np.ndarray]:
-        """The best of the rung's start values; for a bar, whose fits end apart, the best two."""
+        """The best of the rung's start values; for a bar, whose fits end apart, all."""
         starts = steps.begin(model, galaxy, lower)
         if len(starts) < 2:
             return starts
         order = np.argsort(chi2_of(galaxy, model, self._settings, starts), kind="stable")
-        return [starts[k] for k in order[: 2 if any(c.name == "bar" for c in model.components) else 1]]
+        return [starts[k] for k in order[: 3 if any(c.name == "bar" for c in model.components) else 1]]
 
     def _relabel(self, climbers: list[_Climber], step: str, sky: bool) -> None:
         """Fit once more where what is called bulge is the bar or the disk."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from galviewer.guess.library import psf_size
 from galviewer.products import GalaxyFit
+from galviewer.products.catalogue import is_neighbour
 
 _RING = 1.5
 """Factor from the inner to the outer radius of a ring."""
@@ -22,7 +23,7 @@ def residuals(fit: GalaxyFit) -> np.ndarray:
 
 
 def gains(fit: GalaxyFit) -> tuple[float, int, float, int]:
-    """By how much chi2 could fall at most if brightness were free in rings around the centre.
+    """By how much chi2 could fall if brightness were free in rings, as flat as the largest component.
 
     Returns
     -------
@@ -40,7 +41,9 @@ def gains(fit: GalaxyFit) -> tuple[float, int, float, int]:
     Rings do not overlap, so that each value's gain is the square of its projection, and what any model
     that is smooth within the rings could gain stays below the sum.
     """
-    named = fit.component(fit.model.components[0].name)
+    extended = [c.name for c in fit.model.components if c.declaration.kind == "elliptical"]
+    own = [name for name in extended if not is_neighbour(name)]
+    named = max((fit.component(name) for name in own), key=lambda part: part["r_eff"])
     size = psf_size(fit.galaxy.psf, fit.galaxy.psf_oversample)
     height, width = fit.galaxy.shape
     dx = np.arange(width) - named["x"]
@@ -98,5 +101,5 @@ def _light(fit: GalaxyFit) -> np.ndarray:
     """The model without its sky, (H, W)."""
     if fit.component_images is None:
         return np.zeros(fit.galaxy.shape)
-    shown = [c.declaration.kind != "sky" for c in fit.model.components]
+    shown = [c.declaration.kind != "sky" and not is_neighbour(c.name) for c in fit.model.components]
     return fit.component_images[shown].sum(0)
