@@ -113,14 +113,16 @@ def evidence(target: Target, n_live: int = 1000, n_eff: int = 2000, seed: int = 
     nautilus = load("nautilus", "nautilus-sampler", "evidence")
     transforms = [_transform(target, f) for f in range(len(target.free))]
     device = target.best.device
+    count = len(transforms)
+    padding = [lambda unit: unit] * max(0, 2 - count)  # nautilus wants two dimensions
 
     def prior(cube: np.ndarray) -> np.ndarray:
         unit = torch.as_tensor(np.atleast_2d(cube), dtype=torch.float64)
-        chosen = torch.stack([t(unit[:, f]) for f, t in enumerate(transforms)], 1).numpy()
+        chosen = torch.stack([t(unit[:, f]) for f, t in enumerate(transforms + padding)], 1).numpy()
         return chosen.reshape(np.shape(cube))
 
     def likelihood(chosen: np.ndarray) -> np.ndarray:
-        place = torch.as_tensor(np.atleast_2d(chosen), dtype=torch.float64, device=device)
+        place = torch.as_tensor(np.atleast_2d(chosen)[:, :count], dtype=torch.float64, device=device)
         row = torch.zeros(len(place), dtype=torch.long, device=device)
         found = target.log_probability(row, place) + 0.5 * _prior_cost(target, place)
         return torch.where(found.isfinite(), found, -1e300).cpu().numpy()
@@ -128,14 +130,14 @@ def evidence(target: Target, n_live: int = 1000, n_eff: int = 2000, seed: int = 
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"sklearn\..*")  # its networks need not converge
         sampler = nautilus.Sampler(
-            prior, likelihood, n_dim=len(transforms), n_live=n_live, vectorized=True, pass_dict=False,
+            prior, likelihood, n_dim=count + len(padding), n_live=n_live, vectorized=True, pass_dict=False,
             periodic=angles(target.model) or None, seed=seed,
         )  # fmt: skip
         finished = sampler.run(n_eff=n_eff, verbose=False)
         points, _, heights = sampler.posterior(equal_weight=True)
         return Draws(
             names=target.model.columns,
-            values=everything(target, points[None]),
+            values=everything(target, points[None, :, :count]),
             kind="nautilus",
             log_probability=heights[None],
             log_evidence=float(sampler.log_z),

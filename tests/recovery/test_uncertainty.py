@@ -83,10 +83,11 @@ def test_a_sigma_told_wrong_is_seen(templates):
 @pytest.fixture(scope="module")
 def bright(templates):
     """A fit of four free parameters, bright enough for a Gaussian posterior."""
-    model = templates[0].model
-    for name, value in zip(("x", "y", "pa"), templates[0].parameters[[0, 1, 6]], strict=True):
+    source = min(templates, key=lambda t: t.parameters[2])
+    model = source.model
+    for name, value in zip(("x", "y", "pa"), source.parameters[[0, 1, 6]], strict=True):
         model = model.replace(f"sersic_{name}", fixed=True, start=float(value))
-    return fit_galaxies([templates[0].galaxy], model, starts=[templates[0].parameters])[0]
+    return fit_galaxies([source.galaxy], model, starts=[source.parameters])[0]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def sampled(bright):
     return {
         "emcee": galviewer.posterior(bright, steps=150, burn=40, seed=2),
         "ensemble": galviewer.posterior([bright], steps=150, burn=40, seed=3)[0],
-        "nautilus": galviewer.evidence(bright, ranges, n_live=200, n_eff=600, seed=1),
+        "nautilus": galviewer.evidence(bright, ranges, n_live=150, n_eff=500, seed=1),
     }
 
 
@@ -167,7 +168,7 @@ def test_a_prior_weighs_in_evidence_and_posterior(rng):
     fit = _sky(image, model, sigma)
     variance = 1.0 / (side**2 / sigma**2 + width**-2)
     mean = variance * (image.sum() / sigma**2 + 0.9 / width**2)
-    assert fit.parameters[0] == pytest.approx(mean, abs=1e-5)
+    assert fit.parameters[0] == pytest.approx(mean, abs=1e-3 * np.sqrt(variance))
     assert fit.errors[0] == pytest.approx(np.sqrt(variance), rel=1e-4)
     draws = galviewer.posterior(fit, steps=120, burn=20, seed=1)
     assert draws.mean[0] == pytest.approx(mean, abs=0.15 * np.sqrt(variance))
@@ -194,8 +195,8 @@ def test_a_wrong_psf_and_sky_move_the_parameters(templates):
     assert found.shifts["psf_width"][at("sersic_r_eff")] < 0
     assert found.shifts["sky"][at("sersic_mag")] > 0
     np.testing.assert_allclose(found.errors**2, sum(s**2 for s in found.shifts.values()))
-    sky = galviewer.systematic(fit, 0, 0, sky_change=0.01).shifts["sky"]
-    twice = galviewer.systematic(fit, 0, 0, sky_change=0.02).shifts["sky"]
+    sky = galviewer.systematic(fit, 0, 0, sky_change=0.0005).shifts["sky"]
+    twice = galviewer.systematic(fit, 0, 0, sky_change=0.001).shifts["sky"]
     np.testing.assert_allclose(twice[[2, 3]], 2 * sky[[2, 3]], rtol=0.1)
     measured = galviewer.systematic(fit)
     assert 0 < abs(measured.shifts["sky"][at("sersic_mag")]) < 10 * fit.error("sersic_mag")
