@@ -7,7 +7,7 @@ GPU. What this cannot find are operations a GPU has no kernel for.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -71,6 +71,8 @@ class _Numbers(TorchFunctionMode):
             return func(*args, **kwargs).to(ELSEWHERE)
         if func is torch.Tensor.new_tensor and isinstance(args[0], There):
             return There(args[0].elem.new_tensor(*args[1:], **kwargs))
+        if func is torch.Tensor.tolist and isinstance(args[0], There):
+            return args[0].elem.tolist()
         if func in (torch.where, torch.Tensor.where):
             kinds = [a.dtype for a in args[1:] if isinstance(a, torch.Tensor)]
             args = tuple(
@@ -82,9 +84,17 @@ class _Numbers(TorchFunctionMode):
 
 @contextmanager
 def elsewhere():
-    """Within, ``device=ELSEWHERE`` makes tensors that hold numbers."""
-    with _Watch(), _Numbers():
-        yield ELSEWHERE
+    """Within, ``device=ELSEWHERE`` makes tensors that hold numbers.
+
+    Inference mode, which wrapped tensors do not know, becomes the absence of gradients.
+    """
+    kept = torch.inference_mode
+    torch.inference_mode = lambda mode=True: torch.no_grad() if mode else nullcontext()  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        with _Watch(), _Numbers():
+            yield ELSEWHERE
+    finally:
+        torch.inference_mode = kept
 
 
 def here(tensor: torch.Tensor) -> torch.Tensor:
