@@ -76,9 +76,7 @@ def test_curvature_is_what_is_expected(likelihood):
         pixels = Pixels(data, model, weight, torch.ones_like(data), gain * one, 0 * one, 0 * one)
         second.append(terms(likelihood, pixels))
     slopes = [float(found.slope.mean()) for found in second]
-    assert -(slopes[2] - slopes[0]) / (2 * step) == pytest.approx(
-        float(second[1].curvature.mean()), rel=0.01
-    )
+    assert -(slopes[2] - slopes[0]) / (2 * step) == pytest.approx(float(second[1].curvature.mean()), rel=0.01)
 
 
 def test_poisson_cost_is_that_of_scipy():
