@@ -5,8 +5,8 @@ Usage::
     python benchmarks/coverage.py --errors covariance --galaxies 1000 --side 64
     python benchmarks/coverage.py --errors bootstrap --galaxies 1000 --side 48 --refits 100
 
-Single Sersic galaxies of 16 to 19 mag, n 0.7 to 4, r_eff 2 to 6 pixels, q 0.3 to 0.9, under a Moffat PSF, with
-sky and photon noise. Prints pulls and coverage per parameter; ``--out`` writes them as CSV or ECSV.
+Single Sersic galaxies of 16 to 19 mag, n 0.7 to 4, r_eff 2 to 6 pixels, q 0.3 to 0.9, under a Moffat PSF
+with sky and photon noise. Prints pulls and coverage per parameter; ``--out`` writes them as CSV or ECSV.
 """
 
 from __future__ import annotations

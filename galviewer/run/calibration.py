@@ -348,7 +348,7 @@ def _noiseless(template: Template, settings: FitSettings) -> np.ndarray:
     exact = replace(settings, dtype="float64")
     with torch.inference_mode():
         problem = make_problem([template.galaxy], template.model, exact, choose_device(settings.device))
-        values = torch.as_tensor(template.parameters, device=problem.data.device)[None]
+        values = torch.as_tensor(np.array(template.parameters), device=problem.data.device)[None]
         return problem.renderer.image(values)[0].cpu().numpy()
 
 

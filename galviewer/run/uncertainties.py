@@ -71,7 +71,7 @@ def bootstrap(
     problem, settings = _problem([fit], settings)
     with freed_memory_kept():
         values, good = uncertainty.bootstrap(
-            problem, torch.as_tensor(fit.parameters), n, seed, mode, settings  # pyright: ignore[reportArgumentType]
+            problem, torch.as_tensor(np.array(fit.parameters)), n, seed, mode, settings  # pyright: ignore[reportArgumentType]
         )  # fmt: skip
     kept = values[good].cpu().numpy()
     failed = n - len(kept)

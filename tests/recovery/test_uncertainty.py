@@ -98,7 +98,7 @@ def sampled(bright):
     return {
         "emcee": galviewer.posterior(bright, steps=150, burn=40, seed=2),
         "ensemble": galviewer.posterior([bright], steps=150, burn=40, seed=3)[0],
-        "nautilus": galviewer.evidence(bright, ranges, n_live=150, n_eff=500, seed=1),
+        "nautilus": galviewer.evidence(bright, ranges, n_live=100, n_eff=500, seed=1),
     }
 
 
@@ -148,7 +148,7 @@ def test_evidence_in_closed_form(rng):
     for profile, basis in (("flat_sky", [x * 0 + 1]), ("tilted_sky", [x * 0 + 1, x, y])):
         fit = _sky(image, Model((Component("sky", profile),)), sigma)
         own = {c: ranges[c] for c in fit.model.columns}
-        found.append(galviewer.evidence(fit, own, n_live=300, n_eff=1000, seed=1))
+        found.append(galviewer.evidence(fit, own, n_live=100, n_eff=300, seed=1))
         design = np.stack([b.ravel() for b in basis], 1) / sigma
         values, rest, *_ = np.linalg.lstsq(design, image.ravel() / sigma, rcond=None)
         np.testing.assert_allclose(fit.parameters, values, atol=1e-4)
@@ -157,8 +157,9 @@ def test_evidence_in_closed_form(rng):
         expected.append(-0.5 * rest[0] - 0.5 * log_det - np.log(volume))
     for draws, value in zip(found, expected, strict=True):
         assert draws.log_evidence == pytest.approx(value, abs=0.1 + 3 * draws.log_evidence_error)
+    # ln Z scatters by 1 / sqrt(300) = 0.06 in each: three standard errors of the difference.
     ratio = found[1].log_evidence - found[0].log_evidence
-    assert ratio == pytest.approx(expected[1] - expected[0], abs=0.15)
+    assert ratio == pytest.approx(expected[1] - expected[0], abs=0.25)
 
 
 def test_a_prior_weighs_in_evidence_and_posterior(rng):
@@ -173,12 +174,12 @@ def test_a_prior_weighs_in_evidence_and_posterior(rng):
     draws = galviewer.posterior(fit, steps=120, burn=20, seed=1)
     assert draws.mean[0] == pytest.approx(mean, abs=0.15 * np.sqrt(variance))
     assert draws.std[0] == pytest.approx(np.sqrt(variance), rel=0.1)
-    found = galviewer.evidence(fit, n_live=200, n_eff=500, seed=1)
+    found = galviewer.evidence(fit, n_live=100, n_eff=300, seed=1)
     # The mean of the pixels is a draw from a normal distribution around the prior's mean.
     total = sigma**2 / side**2 + width**2
     chi2 = ((image - image.mean()) ** 2).sum() / sigma**2 + (image.mean() - 0.9) ** 2 / total
     expected = -0.5 * chi2 + 0.5 * np.log(sigma**2 / side**2 / total)
-    assert found.log_evidence == pytest.approx(expected, abs=0.15)
+    assert found.log_evidence == pytest.approx(expected, abs=0.2)
 
 
 def test_evidence_needs_an_end_to_every_prior(bright):
