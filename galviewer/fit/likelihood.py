@@ -226,7 +226,9 @@ def _nu_slope(nu: Tensor, square: Tensor, count: Tensor, number: Tensor) -> tupl
     return nu * slope, nu * nu * bend + nu * slope
 
 
-def of_distribution(chi2: Tensor, gradient: Tensor, normal: Tensor, freedom: Tensor):
+def of_distribution(
+    chi2: Tensor, gradient: Tensor, normal: Tensor, freedom: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Cost, gradient and normal matrix of the density of chi-square itself, from those of chi-square.
 
     Parameters

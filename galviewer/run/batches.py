@@ -64,17 +64,17 @@ def fit_model(
     return [fitted for fitted in fits if fitted is not None]
 
 
-def one_each(starts: Sequence[np.ndarray | None] | None, number: int) -> list[np.ndarray | None]:
-    """Start values or None for each galaxy.
+def one_each(given: Sequence[Item | None] | None, number: int, whose: str = "starts") -> list[Item | None]:
+    """What was given for each galaxy, or None.
 
     Raises
     ------
     SettingsError
         If there is another number of them.
     """
-    if starts is not None and len(starts) != number:
-        raise SettingsError("starts", f"are {len(starts)}", f"{number}, one per galaxy (None to measure)")
-    return list(starts) if starts is not None else [None] * number
+    if given is not None and len(given) != number:
+        raise SettingsError(whose, f"are {len(given)}", f"{number}, one per galaxy (or None)")
+    return list(given) if given is not None else [None] * number
 
 
 def survived(

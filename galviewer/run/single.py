@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,9 +25,10 @@ def fit_galaxies(
     galaxies: Sequence[Galaxy],
     model: Model | str,
     settings: FitSettings | None = None,
-    starts: Sequence[np.ndarray | None] | None = None,
+    starts: Sequence[np.ndarray | Mapping[str, float] | None] | None = None,
     images: bool = True,
     neighbours: str = "off",
+    bounds: Sequence[Mapping[str, tuple[float, float]] | None] | None = None,
 ) -> list[GalaxyFit]:
     """Fit one model to galaxies of any shapes.
 
@@ -40,13 +41,16 @@ def fit_galaxies(
         see `galviewer.run.choice.choose`.
     settings : FitSettings, optional
         How to fit.
-    starts : sequence of ndarray (P,) or None, optional
-        Start values; None measures them on the pixels.
+    starts : sequence of ndarray (P,), mapping or None, optional
+        Start values of all parameters, or of some by ``component_parameter``; the rest is measured on the
+        pixels.
     images : bool
         Whether the fits carry their model images.
     neighbours : str
         "off", "mask" (leave out all other objects), "fit" (fit them together with the galaxy) or "auto" (by
         their overlap), see `galviewer.run.neighbours`.
+    bounds : sequence of mapping or None, optional
+        For each galaxy, lower and upper ends by ``component_parameter``, which tighten those of the model.
 
     Returns
     -------
@@ -57,7 +61,9 @@ def fit_galaxies(
     Raises
     ------
     SettingsError
-        If `starts` and `galaxies` differ in number, or the device is not there.
+        If `starts` or `bounds` and `galaxies` differ in number, or the device is not there.
+    ModelError, InputError
+        If a mapping names no parameter of the model, or a lower bound lies above its upper one.
     """
     from galviewer.fit import FitSettings, choose_device
 
@@ -65,7 +71,7 @@ def fit_galaxies(
     choose_device(settings.device)
     check_mode(neighbours)
     model = load(model) if isinstance(model, str) and not is_ladder(model) else model
-    given = one_each(starts, len(galaxies))
+    galaxies, given = _with_own(galaxies, model, starts, bounds)
     if neighbours == "off":
         return _fit_alike(galaxies, model, settings, given, images)
     fits: dict[int, GalaxyFit] = {}
@@ -76,6 +82,25 @@ def fit_galaxies(
         for item, fit in zip(group, found, strict=True):
             fits[item.place] = replace(fit, flags=fit.flags | item.flags)
     return [fits[k] for k in range(len(galaxies))]
+
+
+def _with_own(
+    galaxies: Sequence[Galaxy],
+    model: Model | str,
+    starts: Sequence[np.ndarray | Mapping[str, float] | None] | None,
+    bounds: Sequence[Mapping[str, tuple[float, float]] | None] | None,
+) -> tuple[Sequence[Galaxy], list[np.ndarray | None]]:
+    """Galaxies with the start values and bounds given by name, and the start values given as arrays."""
+    arrays, known = [], model if isinstance(model, Model) else None
+    own = []
+    begun, ends = (
+        one_each(each, len(galaxies), whose) for each, whose in ((starts, "starts"), (bounds, "bounds"))
+    )
+    for galaxy, start, limits in zip(galaxies, begun, ends, strict=True):
+        named = start if isinstance(start, Mapping) else None
+        arrays.append(None if isinstance(start, Mapping) else start)
+        own.append(guess.bring(galaxy, named, limits, known))
+    return own, arrays
 
 
 def _fit_alike(
@@ -164,10 +189,9 @@ class Workbench:
         import torch
 
         from galviewer.fit import levenberg
-        from galviewer.fit.coordinates import coordinates
 
         start = torch.as_tensor(np.asarray(parameters, dtype=np.float64))[None]
-        space = coordinates(self.model, self._problem.data.device)
+        space = self._problem.space
         state = levenberg.init(self._problem, start, self.settings)
         while True:
             yield space.fold(state.values)[0].cpu().numpy(), float(state.chi2[0])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from galviewer import guess, model
-from galviewer.errors import InputError, ModelError
+from galviewer.errors import InputError, ModelError, SettingsError
 from galviewer.fit import FitSettings
 from galviewer.flags import Flag
 from galviewer.run.single import fit_galaxies
@@ -31,6 +31,18 @@ def test_bounds_and_starts_of_one_galaxy():
     assert fits[0].starts[SERSIC.index("sersic_n")] == 0.8
     assert fits[0].value("sersic_n") == pytest.approx(0.9)
     assert fits[1].value("sersic_n") == pytest.approx(1.0, abs=0.06)
+
+
+def test_the_same_in_one_call():
+    galaxies = [_galaxy("a"), _galaxy("b")]
+    fits = fit_galaxies(
+        galaxies, SERSIC, starts=[{"sersic.n": 0.8}, None], bounds=[{"sersic_n": (0.5, 0.9)}, None]
+    )
+    assert fits[0].starts[SERSIC.index("sersic_n")] == 0.8
+    assert fits[0].value("sersic_n") == pytest.approx(0.9)
+    assert fits[1].value("sersic_n") == pytest.approx(1.0, abs=0.06)
+    with pytest.raises(SettingsError, match="bounds: are 1; expected 2"):
+        fit_galaxies(galaxies, SERSIC, bounds=[None])
 
 
 def test_what_cannot_be_is_named():
