@@ -8,6 +8,8 @@ execution   begin or resume a run
 work        read, fit and write at the same time
 reading     files to galaxies with start values, ahead of the fit
 memory      freed memory stays in the process while a batch is fitted
+uncertainties  bootstrap, posterior, evidence, systematic errors of finished fits
+calibration simulated galaxies that tell whether errors hold
 half_light  half-light radii of profiles without a closed form
 stopping    Ctrl-C and the file ``cancel``
 directory   the files of a run, the lock

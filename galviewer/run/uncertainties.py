@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -121,13 +121,7 @@ def seed_of(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-@overload
-def posterior(fits: GalaxyFit, method: str | None = None, **options: Any) -> Draws: ...
-@overload
-def posterior(fits: Sequence[GalaxyFit], method: str | None = None, **options: Any) -> list[Draws]: ...
-def posterior(
-    fits: GalaxyFit | Sequence[GalaxyFit], method: str | None = None, **options: Any
-) -> Draws | list[Draws]:
+def posterior(fits: GalaxyFit | Sequence[GalaxyFit], method: str | None = None, **options: Any) -> Any:
     """Draws from the posterior of one galaxy or many.
 
     Parameters
