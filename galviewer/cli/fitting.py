@@ -136,7 +136,7 @@ def _model(name: str) -> dict[str, Any]:
 
 def _fit_fields(arguments: argparse.Namespace) -> dict[str, Any]:
     """Fit settings that were given."""
-    names = ("psf_kind", "max_iterations", "dtype", "likelihood", "student_nu")
+    names = ("psf_kind", "max_iterations", "dtype", "method", "likelihood", "student_nu")
     given = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in given.items() if value is not None}
 

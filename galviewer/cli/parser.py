@@ -127,6 +127,11 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--max-iterations", type=int, metavar="N", help="steps after which a fit gives up")
     parser.add_argument(
+        "--method",
+        choices=("lm", "gradient", "lbfgs", "multistart", "differential_evolution", "auto"),
+        help="how to fit (default: lm); auto tries more starts for galaxies whose fit is in doubt",
+    )
+    parser.add_argument(
         "--dtype", choices=("float32", "float64"), help="precision of the images (default: float32)"
     )
     parser.add_argument(

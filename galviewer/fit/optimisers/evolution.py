@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from galviewer.fit import levenberg
-from galviewer.fit.optimisers import common
 from galviewer.fit.optimisers.drawing import draw, settle
+from galviewer.fit.optimisers.multistart import best_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,12 +18,16 @@ if TYPE_CHECKING:
     from galviewer.fit.settings import FitSettings
 
 _CROSSING = 0.9
+_WIDER = 0.25
+_POLISHED = 4
+"""Members that are polished, the best ones."""
+
 _SPREAD = 1.0
 """A population whose costs differ by less (times chi2 per pixel) has found its valley."""
 
 
 def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
-    """Evolve a population per galaxy, and fit from its best member.
+    """Evolve a population per galaxy, and fit from its best members.
 
     Parameters
     ----------
@@ -52,9 +55,11 @@ def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
     place = torch.where(torch.isfinite(place), place, place.new_zeros(()))
     cost = _costs(problem, base, place, size)
     place, cost, spent = _evolved(problem, base, place, cost, settings, size)
-    best = place[torch.arange(len(base), device=base.device), cost.argmin(1)]
-    found = torch.where(torch.isfinite(cost.amin(1))[:, None], problem.space.to_values(best, base), base)
-    polished = levenberg.run(problem, found, settings)
+    leaders = place.gather(1, cost.argsort(1)[:, :_POLISHED, None].expand(-1, -1, place.shape[2]))
+    chosen = rows.reshape(len(base), -1)[:, : leaders.shape[1]].flatten()
+    found = problem.select(chosen).space.to_values(leaders.flatten(0, 1), base[chosen])
+    found = torch.where(torch.isfinite(cost.amin(1))[chosen, None], found, base[chosen])
+    polished = best_of(problem, found.reshape(len(base), -1, base.shape[1]), settings)
     return replace(polished, iterations=polished.iterations + spent)
 
 
@@ -65,6 +70,7 @@ def _evolved(
     generator = torch.Generator().manual_seed(settings.search.seed + 1)
     count, width = place.shape[1:]
     spent = torch.full((len(base),), 2 * count, device=base.device)
+    lower, upper = _range(problem, place)
     for _ in range(settings.search.generations):
         dice = torch.rand(count, width + 2, generator=generator, dtype=torch.float64).to(base.device)
         others = (
@@ -84,16 +90,21 @@ def _evolved(
         mutant = now + weight * (leader - now) + weight * (one - other)
         forced = (dice[:, 1:2] * width).long() == torch.arange(width, device=base.device)
         trial = torch.where((dice[:, 2:] < _CROSSING) | forced, mutant, now)
-        lower, upper = (
-            end if end.dim() == 1 else end[:, None] for end in (part.space.lower, part.space.upper)
-        )
-        trial = trial.clamp(lower, upper)
+        trial = trial.clamp(lower[rows], upper[rows])
         found = _costs(part, base[rows], trial, size)
         better = found < cost[rows]
         place = place.index_copy(0, rows, torch.where(better[..., None], trial, now))
         cost = cost.index_copy(0, rows, torch.where(better, found, cost[rows]))
         spent = spent.index_add(0, rows, torch.full_like(rows, count))
     return place, cost, spent
+
+
+def _range(problem: Problem, place: Tensor) -> tuple[Tensor, Tensor]:
+    """Ends (B, 1, F) between which members move: where they began and a quarter more, inside the bounds."""
+    low, high = place.amin(1), place.amax(1)
+    more, space = _WIDER * (high - low), problem.space
+    lower, upper = torch.maximum(low - more, space.lower), torch.minimum(high + more, space.upper)
+    return lower[:, None], upper[:, None]
 
 
 def _costs(problem: Problem, base: Tensor, place: Tensor, size: int) -> Tensor:

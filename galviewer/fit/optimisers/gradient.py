@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from galviewer.fit.levenberg import State
     from galviewer.fit.problem import Problem
+    from galviewer.fit.search import SearchSettings
     from galviewer.fit.settings import FitSettings
 
-_STEP = 0.05
-"""Default step length, in units of a coordinate's largest step."""
+_STEP, _PLAIN_STEP = 0.2, 0.05
+"""Default step length, in units of a coordinate's largest step; that of plain descent (SGD)."""
 
 
 def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
@@ -55,8 +56,7 @@ def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
     )
     leaves = [column.clone() for column in (best.place / unit).unbind(1)]
     groups = [
-        {"params": [leaf], "lr": rate}
-        for leaf, rate in zip(leaves, _rates(problem, search.steps), strict=True)
+        {"params": [leaf], "lr": rate} for leaf, rate in zip(leaves, _rates(problem, search), strict=True)
     ]
     optimiser = _optimiser(search.optimiser, groups)
     now, shrink = best, torch.ones_like(best.cost)
@@ -123,13 +123,14 @@ def _optimiser(name: str, groups: list) -> torch.optim.Optimizer:
             "use the method 'lbfgs' for L-BFGS",
         )  # fmt: skip
     if name == "SGD":
-        return torch.optim.SGD(groups, lr=_STEP, momentum=0.9)
+        return torch.optim.SGD(groups, lr=_PLAIN_STEP, momentum=0.9)
     return kind(groups)  # pyright: ignore[reportCallIssue]
 
 
-def _rates(problem: Problem, steps) -> list[float]:
+def _rates(problem: Problem, search: SearchSettings) -> list[float]:
     """Step length of every free parameter in units of its largest step."""
-    model, given = problem.renderer.model, dict(steps)
+    model, given = problem.renderer.model, dict(search.steps)
+    default = _PLAIN_STEP if search.optimiser == "SGD" else _STEP
     known = {*model.columns, *(parameter.name for parameter in model.parameters)}
     if unknown := sorted(set(given) - known):
         raise SettingsError("steps", f"are given for {', '.join(unknown)}", "parameters of the model")
@@ -137,5 +138,5 @@ def _rates(problem: Problem, steps) -> list[float]:
     for limit, index in zip(problem.space.limit.tolist(), model.free, strict=True):
         length = given.get(model.columns[index], given.get(model.parameters[index].name))
         unit = limit if limit < float("inf") else 1.0
-        rates.append(_STEP if length is None else length / unit)
+        rates.append(default if length is None else length / unit)
     return rates

@@ -1,0 +1,161 @@
+"""Every method finds the minimum that Levenberg-Marquardt finds, and some find it where that does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from galviewer import model
+from galviewer.errors import SettingsError
+from galviewer.fit import FitSettings, Problem, SearchSettings, fit
+from galviewer.flags import Flag
+from galviewer.model import Component, Model, Tie
+from galviewer.render import Renderer
+
+SERSIC = model.template("sersic")
+QUICK = SearchSettings(max_iterations=600, starts=6, population=16, generations=25)
+SIDE = 36
+SETTINGS = {
+    "lm": FitSettings(),
+    "auto": FitSettings(method="auto", search=QUICK),
+    "lbfgs": FitSettings(method="lbfgs", search=QUICK),
+    "Adam": FitSettings(method="gradient", search=QUICK),
+    "SGD": FitSettings(method="gradient", search=SearchSettings(optimiser="SGD")),
+    "multistart": FitSettings(method="multistart", search=QUICK),
+    "evolution": FitSettings(method="differential_evolution", search=QUICK),
+}
+TRUTH = torch.tensor(
+    [
+        [17.3 + 0.2 * k, 18.1 - 0.1 * k, -7 - 0.1 * k, 2.5 + 0.3 * k, 0.8 + 0.3 * k, 0.45 + k / 25, 20 * k, 0]
+        for k in range(8)
+    ],
+    dtype=torch.float64,
+)  # fmt: skip
+
+
+def _problem(fitted=SERSIC, drawn=SERSIC, truth=TRUTH, spoil=None):
+    y, x = np.mgrid[:13, :13] - 6
+    stamp = torch.tensor(np.exp(-(x**2 + y**2) / 4.0))
+    stamp = stamp / stamp.sum()
+    images = Renderer(drawn, (SIDE, SIDE), stamp, dtype=torch.float64).image(truth)
+    images = images + 0.1 * torch.randn(
+        images.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64
+    )
+    if spoil is not None:
+        images[spoil] = torch.nan
+    sigma = torch.full_like(images, 0.1)
+    mask = torch.zeros_like(images, dtype=torch.bool)
+    return Problem.of(fitted, images, sigma, mask, stamp[None], torch.zeros(1))
+
+
+def _starts():
+    starts = TRUTH.clone()
+    starts[:, 2] += 0.3
+    starts[:, 3] *= 1.3
+    starts[:, 4] = 1.5
+    starts[:, 6] += 20.0
+    return starts
+
+
+def _hopeless():
+    starts = TRUTH[:2].clone()
+    starts[:, :2] += 14.0
+    starts[:, 2:5] = torch.tensor([-10.0, 90.0, 0.3], dtype=torch.float64)
+    return starts
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return fit(_problem(), TRUTH)
+
+
+@pytest.mark.parametrize("name", [*SETTINGS])
+def test_reaches_the_minimum(name, reference):
+    result = fit(_problem(), _starts(), SETTINGS[name])
+    # Plain descent ends, flagged, within a unit of chi2: it creeps along the ridge of mag, r_eff and n.
+    if name != "SGD":
+        assert result.flags.tolist() == [0] * 8
+    assert float((result.cost - reference.cost).abs().max()) < (1.0 if name == "SGD" else 0.1)
+
+
+@pytest.mark.parametrize("name", [*SETTINGS])
+def test_bounds_and_ties_hold(name):
+    two = Model((*SERSIC.components, Component("halo", "exponential")))
+    for column in ("x", "y", "q", "pa"):
+        two = two.replace(f"halo_{column}", tied=Tie(f"sersic.{column}"))
+    two = two.replace("halo_r_eff", tied=Tie("sersic.r_eff", 2.0)).replace("sersic_n", upper=1.2)
+    halo = torch.stack(
+        [
+            TRUTH[:2, 0],
+            TRUTH[:2, 1],
+            TRUTH[:2, 2],
+            2 * TRUTH[:2, 3],
+            TRUTH[:2, 5],
+            TRUTH[:2, 6],
+            TRUTH[:2, 7],
+        ],
+        1,
+    )
+    truth = torch.cat((TRUTH[:2], halo), 1)
+    truth[:, 4] = 2.0
+    values = fit(_problem(two, two, truth), truth, SETTINGS[name]).values
+    assert bool((values[:, 4] <= 1.2).all())
+    torch.testing.assert_close(values[:, 11], 2.0 * values[:, 3], rtol=1e-12, atol=0)
+    torch.testing.assert_close(values[:, [8, 9, 12, 13]], values[:, [0, 1, 5, 6]], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["multistart", "evolution", "auto"])
+def test_rescues_a_hopeless_start(name, reference):
+    problem = _problem(truth=TRUTH[:2])
+    best = fit(problem, TRUTH[:2]).cost
+    assert bool((fit(problem, _hopeless()).cost > best + 100.0).all())
+    rescued = fit(problem, _hopeless(), SETTINGS[name])
+    assert float((rescued.cost - best).abs().max()) < 0.1
+
+
+@pytest.mark.parametrize("name", [*SETTINGS])
+def test_a_bad_galaxy_does_not_harm_its_neighbours(name):
+    settings, rows = SETTINGS[name], slice(0, 3)
+    clean = fit(_problem(truth=TRUTH[rows]), _starts()[rows], settings)
+    spoiled = fit(_problem(truth=TRUTH[rows], spoil=1), _starts()[rows], settings)
+    assert int(spoiled.flags[1]) & Flag.NON_FINITE
+    torch.testing.assert_close(spoiled.values[[0, 2]], clean.values[[0, 2]], rtol=1e-6, atol=1e-6)
+
+
+def test_the_same_twice_and_alone():
+    for name in ("multistart", "evolution"):
+        settings, problem = SETTINGS[name], _problem(truth=TRUTH[:3])
+        one = fit(problem, _starts()[:3], settings)
+        other = fit(problem, _starts()[:3], settings)
+        torch.testing.assert_close(one.values, other.values, rtol=0, atol=0)
+        alone = fit(problem.select(torch.tensor([2])), _starts()[2:3], settings)
+        torch.testing.assert_close(alone.values[0], one.values[2], rtol=1e-4, atol=1e-4)
+
+
+def test_steps_per_parameter_and_early_stop():
+    problem, starts = _problem(truth=TRUTH[:2]), _starts()[:2]
+
+    def after(**search):
+        return fit(problem, starts, FitSettings(method="gradient", search=SearchSettings(**search)))
+
+    tiny = dict.fromkeys(("x", "y", "r_eff", "q", "pa"), 1e-12)
+    once = after(max_iterations=1, steps={**tiny, "n": 0.01, "sersic_mag": 0.02})
+    moved = once.values - starts
+    torch.testing.assert_close(
+        (once.values[:, 4] / starts[:, 4]).log().abs(), torch.full((2,), 0.01, dtype=torch.float64)
+    )
+    torch.testing.assert_close(moved[:, 2].abs(), torch.full((2,), 0.02, dtype=torch.float64))
+    stopped = after(steps=dict.fromkeys(("x", "y", "mag", "r_eff", "n", "q", "pa"), 1e-12), patience=5)
+    assert int(stopped.iterations.max()) <= 12
+    assert all(flags & Flag.NOT_CONVERGED for flags in stopped.flags.tolist())
+    with pytest.raises(SettingsError, match="bogus"):
+        after(steps={"bogus": 1.0})
+    with pytest.raises(SettingsError, match=r"torch\.optim"):
+        after(optimiser="LBFGS")
+
+
+def test_auto_costs_nothing_where_the_fit_is_clean():
+    plain, auto = fit(_problem(), _starts()), fit(_problem(), _starts(), SETTINGS["auto"])
+    assert plain.iterations.tolist() == auto.iterations.tolist()
+    torch.testing.assert_close(plain.values, auto.values, rtol=0, atol=0)
