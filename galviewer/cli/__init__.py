@@ -1,4 +1,4 @@
-"""The command ``galviewer``: demo, check, fit, export, explore.
+"""The command ``galviewer``: demo, check, fit, export, figure, calibrate, explore.
 
 parser    the arguments
 fitting   fit and demo

@@ -22,7 +22,7 @@ _UNSETTLED = 1e-3
 
 
 def find(profile: str, shape: dict[str, float]) -> HalfLight:
-    """Closed form where there is one, otherwise quadrature in ln r over 1e-12 to 1e5 times the size parameter.
+    """Closed form where there is one, else quadrature in ln r over 1e-12 to 1e5 times the size parameter.
 
     Parameters
     ----------

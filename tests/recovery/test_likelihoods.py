@@ -58,7 +58,7 @@ def _bias(likelihood, truth, image, sigma, sky_level=0.0):
 
 @pytest.fixture(scope="module")
 def counts():
-    """Ten electrons at the peak on a sky of one half that was subtracted; sigma from the data, as is common."""
+    """Ten electrons at the peak on a sky of one half that was subtracted; sigma from the data."""
     truth, sky = _truths(10.0), 0.5
     expected = (_images(truth) + sky).clamp_min(0.0)
     drawn = torch.poisson(expected, generator=torch.Generator().manual_seed(3))
