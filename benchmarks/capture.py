@@ -4,9 +4,10 @@ Usage::
 
     python benchmarks/capture.py DATA/galsim_single --galaxies 32 --methods lm auto
 
-Starts are the true values, off by 2 in r_eff either way, 1 mag either way, n = 1 or 4, 90 degrees in pa, 3 pixels
-in x and y: each alone, and all at once with random signs. "far" starts 15 pixels off with r_eff 200 and n 0.3.
-The same minimum: cost at most 0.5 above, and every parameter within 0.3 standard errors of, the fit from the truth.
+Starts are the true values, off by 2 in r_eff either way, 1 mag either way, n = 1 or 4, 90 degrees in pa,
+3 pixels in x and y: each alone, and all at once with random signs. "far" starts 15 pixels off with r_eff 200
+and n 0.3. The same minimum: chi2 at most 0.5 above that of the fit from the truth, and every parameter within
+0.3 standard errors of it.
 """
 
 from __future__ import annotations
