@@ -56,7 +56,7 @@ _QUALITY = (
     ColumnInfo("chi2", "", "sum of ((data - model) / sigma)^2 over unmasked pixels"),
     ColumnInfo("chi2_nu", "", "chi2 per degree of freedom, n_pixels - n_free"),
     ColumnInfo("likelihood", "", "what a pixel off the model cost: chi2, poisson, student_t, ...", "text"),
-    ColumnInfo("cost", "", "-2 ln posterior up to a constant that the fit lowered; chi2 unless told otherwise"),
+    ColumnInfo("cost", "", "-2 ln posterior up to a constant that the fit lowered; chi2 by default"),
     ColumnInfo("student_nu", "", "degrees of freedom of Student's t, as given or fitted; nan for others"),
     ColumnInfo("n_pixels", "", "unmasked pixels", "int"),
     ColumnInfo("n_free", "", "free parameters", "int"),
