@@ -11,6 +11,7 @@ import json
 import math
 import os
 import resource
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,10 +130,20 @@ def run(fitter: str, version: str, fit: Callable[[Stamp, Parts, str], Answer]) -
     keep_to(options.threads)
     starts: dict[str, Parts] = json.loads(options.starts.read_text())
     stamps = read_stamps(options.folder, list(starts))
-    fit(stamps[0], starts[stamps[0].name], options.model)
+
+    def survived(stamp: Stamp) -> Answer:
+        """The fit, or where it raised a model of nothing, not converged."""
+        try:
+            return fit(stamp, starts[stamp.name], options.model)
+        except Exception as error:
+            print(f"{stamp.name}: {type(error).__name__}: {error}", file=sys.stderr)
+            unknown = {c: dict.fromkeys(values, math.nan) for c, values in starts[stamp.name].items()}
+            return Answer(unknown, np.zeros_like(stamp.image), False)
+
+    survived(stamps[0])
     rows = []
     for stamp in stamps:
         begin = time.perf_counter()
-        answer = fit(stamp, starts[stamp.name], options.model)
+        answer = survived(stamp)
         rows.append(describe(stamp, answer, time.perf_counter() - begin))
     report(fitter, version, rows)
