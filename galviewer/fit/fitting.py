@@ -40,6 +40,9 @@ class FitResult:
         Bits of `galviewer.flags.Flag`.
     student_nu : Tensor, (B,)
         Degrees of freedom of Student's t; nan for other likelihoods.
+    fall : Tensor, (B,)
+        By how much the cost fell when the method "auto" replaced the first fit by one from further starts;
+        nan where it did not.
     """
 
     values: Tensor
@@ -51,6 +54,12 @@ class FitResult:
     iterations: Tensor
     flags: Tensor
     student_nu: Tensor
+    fall: Tensor
+
+    @property
+    def restarted(self) -> Tensor:
+        """Whether a fit from further starts replaced the first, (B,) bool."""
+        return torch.isfinite(self.fall)
 
 
 def fit(problem: Problem, starts: Tensor, settings: FitSettings | None = None) -> FitResult:
@@ -96,6 +105,7 @@ def finish(problem: Problem, state: State) -> FitResult:
         state.iterations,
         flags,
         problem.student_nu(values),
+        state.fall,
     )
 
 

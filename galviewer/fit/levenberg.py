@@ -49,6 +49,8 @@ class State:
         Steps tried.
     status : Tensor of int, (B,)
         RUNNING, CONVERGED, EXHAUSTED or NON_FINITE.
+    fall : Tensor, (B,)
+        By how much the cost fell when a fit from further starts replaced the first; nan where none did.
     """
 
     values: Tensor
@@ -60,6 +62,7 @@ class State:
     damping: Tensor
     iterations: Tensor
     status: Tensor
+    fall: Tensor
 
     @property
     def done(self) -> bool:
@@ -87,8 +90,9 @@ def init(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
     status = torch.where(torch.isfinite(here.cost) & torch.isfinite(values).all(1), RUNNING, NON_FINITE)
     damping = torch.full_like(here.cost, settings.damping)
     iterations = torch.zeros_like(status)
+    fall = torch.full_like(here.cost, torch.nan)
     state = State(
-        values, place, here.cost, here.chi2, here.gradient, here.normal, damping, iterations, status
+        values, place, here.cost, here.chi2, here.gradient, here.normal, damping, iterations, status, fall
     )
     return _judge(problem, state, space, settings, torch.zeros_like(damping, dtype=torch.bool))
 
@@ -119,6 +123,7 @@ def step(problem: Problem, state: State, settings: FitSettings) -> State:
         damping=(now.damping * factor).clamp(_SMALLEST_DAMPING, _LARGEST_DAMPING * 10),
         iterations=now.iterations + 1,
         status=now.status,
+        fall=now.fall,
     )
     # A step that promised less than rounding can show, and did not deliver, has nothing left to find.
     lost_in_rounding = ~better & (predicted < _ROUNDING * _scatter(part, now))

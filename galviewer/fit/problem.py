@@ -135,7 +135,9 @@ class Problem:
             sky,
             to_columns.to(image.device),
             likelihood,
-            *counting,
+            counting[0],
+            counting[1],
+            counting[2],
             bounds,
         )
 

@@ -18,7 +18,8 @@ class SearchSettings:
         Class of `torch.optim` for the method "gradient"; LBFGS is a method of its own.
     steps : mapping of str to float, or pairs
         Step lengths (learning rates) by parameter (``"r_eff"``) or column (``"disk_r_eff"``), in the
-        parameter's unit, for sizes and indices as a fraction; others step a fifth of their limit (with SGD a twentieth).
+        parameter's unit, for sizes and indices as a fraction; others step a fifth of their limit
+        (with SGD a twentieth).
     patience : int
         A galaxy stops after so many iterations without improvement.
     max_iterations : int

@@ -126,6 +126,9 @@ class Profile:
         ``detail(*shape)``: how wide the thinnest structure away from the centre is along the major axis,
         pixels (four standard deviations of a ridge); what is thinner than `RenderSettings.fine_width`
         is sampled more densely under a PSF. None where only the centre is sharp.
+    reach : callable, optional
+        ``reach(*shape)``: elliptical radius (pixels) beyond which there is no light to speak of; denser
+        samples than the pixels' are taken within it only.
     formula, reference : str
         The formula in one line, and its source.
     modifiers : tuple of Modifier
@@ -145,6 +148,7 @@ class Profile:
     size: str = ""
     breaks: Callable[..., tuple[Tensor, ...]] | None = None
     detail: Callable[..., Tensor] | None = None
+    reach: Callable[..., Tensor] | None = None
     formula: str = ""
     reference: str = ""
     parameters: tuple[ProfileParameter, ...] = field(default=())

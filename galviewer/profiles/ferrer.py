@@ -81,6 +81,7 @@ FERRER = Profile(
     breaks=lambda r_out, alpha, beta: (r_out,),
     # An edge steeper than a parabola is sampled as if it were a ridge.
     detail=lambda r_out, alpha, beta: (2.0 * alpha) / (alpha < 1.5),
+    reach=lambda r_out, alpha, beta: r_out,
     formula="I_0 [1 - (r/r_out)^(2-beta)]^alpha, 0 beyond r_out",
     reference="Ferrers 1877; Peng et al. 2010, AJ 139, 2097; Chen et al. 2024, eqs 9 and 10.",
 )

@@ -91,6 +91,7 @@ KING = Profile(
     breaks=lambda r_c, r_t, alpha: (r_t,),
     # An edge steeper than a parabola is sampled as if it were a ridge.
     detail=lambda r_c, r_t, alpha: (2.0 * alpha) / (alpha < 1.5),
+    reach=lambda r_c, r_t, alpha: r_t,
     formula="I_0 (1-t)^(-alpha) [(1 + (r/r_c)^2)^(-1/alpha) - t]^alpha, "
     "t = (1 + (r_t/r_c)^2)^(-1/alpha), 0 beyond r_t",
     reference="King 1962, AJ 67, 471; Peng et al. 2010, AJ 139, 2097; Chen et al. 2024, eq. 11.",

@@ -68,6 +68,7 @@ RING = Profile(
         (r_ring + step * width).clamp_min(1e-3 * width) for step in (-8, -4, -2, 0, 2, 4, 8)
     ),
     detail=lambda r_ring, width: 4.0 * width,
+    reach=lambda r_ring, width: r_ring + 7.0 * width,
     size="width",
     formula="I_0 exp(-(r-r_ring)^2 / (2 width^2))",
     reference="Erwin 2015, ApJ 799, 226, section 4 (GaussianRing).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -197,6 +198,8 @@ class ConvolvedScene:
         spacing = 1.0 / self.frame.fine
         along = [dense_positions(side, times, self.device) for side in self.frame.filled]
         y, x = (position * spacing - self.frame.margin for position in along)
+        inside_y, inside_x = (_within(position, brightness, k) for position, k in ((y, 1), (x, 0)))
+        y, x = y[inside_y], x[inside_x]
         found = self._sample(brightness, thin, x, y)
         sides = (self.frame.rows, self.frame.columns)
         to_rows, to_columns = (
@@ -204,7 +207,8 @@ class ConvolvedScene:
             for filled, side in zip(self.frame.filled, sides, strict=True)
         )
         for name, plane, factor in slots:
-            padded[:, plane].add_(to_rows @ found[name] @ to_columns.T, alpha=factor)
+            spread = to_rows[:, inside_y] @ found[name] @ to_columns[:, inside_x].T
+            padded[:, plane].add_(spread, alpha=factor)
 
     def _sample(
         self, brightness: Brightness | GeneralBrightness, thin: Tensor, x: Tensor, y: Tensor
@@ -287,3 +291,14 @@ class ConvolvedScene:
             matrices.append(kernel)
         matrices = [(m * inside[:, None, None]).to(self.dtype) for m in matrices]
         return matrices[0], matrices[1]
+
+
+def _within(position: Tensor, brightness: Brightness | GeneralBrightness, axis: int) -> slice:
+    """The positions along one axis between which one galaxy has light."""
+    reach = brightness.reach() if isinstance(brightness, Brightness) else math.inf
+    if not math.isfinite(reach):
+        return slice(0, len(position))
+    centre = float(brightness.values[0, axis])
+    ends = torch.tensor([centre - reach, centre + reach], dtype=position.dtype, device=position.device)
+    first, last = torch.searchsorted(position, ends).tolist()
+    return slice(max(first - 1, 0), min(last + 1, len(position)))

@@ -6,6 +6,7 @@ so the same steps serve the image and every derivative.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -86,6 +87,14 @@ class Brightness:
             return torch.ones(len(self.values), dtype=torch.long, device=self.values.device)
         width = self.profile.detail(*(s.double() for s in self.shape)) * self.value("q").double()
         return torch.ceil(settings.fine_width / width).clamp(1.0, settings.fine_limit).long()
+
+    def reach(self) -> float:
+        """Distance from the centre, pixels, beyond which none of the galaxies has light to speak of."""
+        if self.profile.reach is None:
+            return math.inf
+        radius = float(self.profile.reach(*self.shape).max())
+        # The corners of a boxy shape stick out: by the root of 2 at the most.
+        return radius * (math.sqrt(2.0) if self.superelliptical else 1.0)
 
     def select(self, rows: Tensor) -> Brightness:
         """The same for some of the galaxies."""

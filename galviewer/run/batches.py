@@ -258,6 +258,7 @@ def _as_fits(
     tables = [t.cpu().numpy() for t in (result.values, errors.errors, errors.matrix, errors.singular)]
     numbers = (result.cost, result.chi2, result.student_nu, result.n_pixels, result.iterations, result.flags)
     cost, chi2, nu, n_pixels, iterations, bits = (t.cpu().numpy() for t in numbers)
+    refitted = _refitted(result, model, settings)
     fits = []
     for k, galaxy in enumerate(galaxies):
         values, error, matrix, singular = (table[k] for table in tables)
@@ -283,7 +284,7 @@ def _as_fits(
                 galaxy=galaxy,
                 model_image=drawn[k].sum(0) if drawn is not None else None,
                 component_images=drawn[k] if drawn is not None else None,
-                message="; ".join(galaxy.notes),
+                message="; ".join((*galaxy.notes, *refitted[k])),
                 psf_kind=settings.psf_kind if galaxy.psf is not None else "",
                 likelihood=settings.likelihood,
                 cost=float(cost[k]),
@@ -291,6 +292,14 @@ def _as_fits(
             )
         )
     return fits
+
+
+def _refitted(result: FitResult, model: Model, settings: FitSettings) -> list[tuple[str, ...]]:
+    """What is said of each galaxy whose first fit was replaced by one from further starts."""
+    plain = settings.likelihood == "chi2" and not any(p.prior for p in model.parameters)
+    words = f"refitted from {settings.search.starts} starts; {'chi2' if plain else 'cost'} lower by"
+    restarted, fall = result.restarted.tolist(), result.fall.tolist()
+    return [(f"{words} {by:.3g}",) if again else () for again, by in zip(restarted, fall, strict=True)]
 
 
 def _off_centre(galaxy: Galaxy, model: Model, values: np.ndarray) -> bool:

@@ -93,9 +93,7 @@ def _with_own(
     """Galaxies with the start values and bounds given by name, and the start values given as arrays."""
     arrays, known = [], model if isinstance(model, Model) else None
     own = []
-    begun, ends = (
-        one_each(each, len(galaxies), whose) for each, whose in ((starts, "starts"), (bounds, "bounds"))
-    )
+    begun, ends = one_each(starts, len(galaxies)), one_each(bounds, len(galaxies), "bounds")
     for galaxy, start, limits in zip(galaxies, begun, ends, strict=True):
         named = start if isinstance(start, Mapping) else None
         arrays.append(None if isinstance(start, Mapping) else start)

@@ -54,7 +54,8 @@ def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
     total = known.iterations + again.iterations
     kept = torch.nonzero(ahead)[:, 0]
     chosen = common.put(known, kept, common.take(again, kept)) if len(kept) else known
-    return common.put(first, rows, replace(chosen, iterations=total))
+    fall = torch.where(ahead, known.cost - again.cost, torch.nan)
+    return common.put(first, rows, replace(chosen, iterations=total, fall=fall))
 
 
 def doubtful(problem: Problem, state: State, settings: FitSettings) -> Tensor:

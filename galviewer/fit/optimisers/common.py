@@ -71,6 +71,7 @@ def evaluated(problem: Problem, place: Tensor, like: State) -> State:
         like.damping,
         like.iterations + 1,
         like.status,
+        like.fall,
     )
 
 

@@ -129,7 +129,8 @@ def _optimiser(name: str, groups: list) -> torch.optim.Optimizer:
 
 def _rates(problem: Problem, search: SearchSettings) -> list[float]:
     """Step length of every free parameter in units of its largest step."""
-    model, given = problem.renderer.model, dict(search.steps)
+    model = problem.renderer.model
+    given: dict[str, float] = {str(name): float(length) for name, length in tuple(search.steps)}
     default = _PLAIN_STEP if search.optimiser == "SGD" else _STEP
     known = {*model.columns, *(parameter.name for parameter in model.parameters)}
     if unknown := sorted(set(given) - known):
