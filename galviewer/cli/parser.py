@@ -194,7 +194,7 @@ def _add_calibrate(commands) -> None:
         "calibrate",
         help="test on simulated galaxies whether the errors of a run hold",
         description="Draw galaxies with the parameters, PSF and noise of a run's fits, fit them from "
-        "measured starts, and print bias, pulls and how often the intervals hold the truth, for every parameter.",
+        "measured starts, and print bias, pulls and how often the intervals hold the truth, by parameter.",
     )
     parser.add_argument("source", metavar="RUN_OR_CATALOGUE", help="run directory, or an exported catalogue")
     parser.add_argument("--galaxies", type=int, default=1000, metavar="N", help="default: %(default)s")
