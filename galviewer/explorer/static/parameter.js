@@ -1,8 +1,18 @@
 /* One parameter's row on a card: slider, number box, error, fix, and the drawer with bounds and tie. */
 
 const SYMBOL = {
-  r_eff: ["r", "eff"], pa: ["PA"], fwhm: ["fwhm"], beta: ["β"], slope_x: ["slope", "x"], slope_y: ["slope", "y"],
-  boxiness: ["boxy"],
+  pa: ["PA"], alpha: ["α"], beta: ["β"], gamma: ["γ"], boxiness: ["boxy"], sharpness: ["sharp"], inclination: ["incl"],
+  r_in_soft: ["soft", "in"], r_out_soft: ["soft", "out"], spiral_r_in: ["r", "in"], spiral_r_out: ["r", "out"],
+  spiral_angle: ["θ", "out"], spiral_scale: ["r", "log"], spiral_pa: ["PA", "sp"],
+}
+
+/* How a parameter is written: letter and index. r_eff as r with eff, f2_phase as φ with 2, share3 as share with 3. */
+function symbol(name) {
+  if (SYMBOL[name]) return SYMBOL[name]
+  const phase = name.match(/^f(\d)_phase$/)
+  if (phase) return ["φ", phase[1]]
+  const [, letter, index] = name.match(/^([a-z]+)_?(.*)$/i) ?? [null, name, ""]
+  return index ? [letter, index] : [letter]
 }
 
 const bare = (value, digits) => pretty(value, digits).replaceAll("\u2009", "")
@@ -26,7 +36,7 @@ function tieText({ to, factor, offset }) {
 /* The row of parameter `p`. `set(column, value, phase)` and `send(message)` reach the server;
    `show(value)` and `note(error, atBound)` of the answer follow it. */
 function parameterRow(p, { set, send, opened, toggle }) {
-  const [text, index] = SYMBOL[p.name] ?? [p.name]
+  const [text, index] = symbol(p.name)
   const unit = p.unit ? `, ${p.unit}` : ""
   const about = `${p.meaning}${unit}; bounds ${bound(p.lower)} … ${bound(p.upper)}`
   const label = h("span.label", { title: `${p.column}: ${about}` }, text, index ? h("sub", {}, index) : null)
