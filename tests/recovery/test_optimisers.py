@@ -209,3 +209,20 @@ def test_auto_says_where_it_refitted():
         if likelihood == "chi2":
             fall = float(said.rsplit(" ", 1)[1])
             assert fall == pytest.approx(float(auto.fall[0]), rel=0.02)
+
+
+def test_auto_undoes_exchanged_roles():
+    pair = model.template("bulge+disk")
+    truth = torch.tensor(
+        [[17.3, 18.1, -6.5, 2.0, 3.0, 0.8, 30, 0, 17.3, 18.1, -7.0, 6.0, 0.5, 60, 0]], dtype=torch.float64
+    )
+    swapped = truth.clone()
+    swapped[:, [3, 11]], swapped[:, 4] = truth[:, [11, 3]], 1.0
+    swapped[:, 11] = 1.0
+    problem = _problem(pair, pair, truth)
+    best, plain = fit(problem, truth), fit(problem, swapped)
+    assert float(plain.values[0, 3]) > float(plain.values[0, 11])
+    assert float(plain.cost - best.cost) > 5.0
+    auto = fit(problem, swapped, SETTINGS["auto"])
+    assert auto.restarted.tolist() == [True]
+    assert float((auto.cost - best.cost).abs()) < 0.1

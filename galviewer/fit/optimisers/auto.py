@@ -9,7 +9,7 @@ import torch
 
 from galviewer.fit import levenberg
 from galviewer.fit.optimisers import common
-from galviewer.fit.optimisers.drawing import draw
+from galviewer.fit.optimisers.drawing import draw, exchanged
 from galviewer.fit.optimisers.multistart import best_of
 
 if TYPE_CHECKING:
@@ -61,12 +61,15 @@ def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
 def doubtful(problem: Problem, state: State, settings: FitSettings) -> Tensor:
     """Which galaxies ask for more starts, (B,) bool.
 
-    Not converged; at a bound; a component as good as lost, larger than the image or off it; or, where chi2
-    exceeds its expectation, residuals that hang together over blocks of pixels.
+    Not converged; at a bound; a component as good as lost, larger than the image or off it; components that
+    may have exchanged their roles; or, where chi2 exceeds its expectation, residuals that hang together over
+    blocks of pixels.
     """
     model, space = problem.renderer.model, problem.space
     doubt = state.status == levenberg.EXHAUSTED
     doubt |= space.at_bound(space.fold(state.values)).any(1)
+    for where in exchanged(model, state.values).values():
+        doubt |= where
     height, width = problem.renderer.shape
     diagonal = state.normal.diagonal(dim1=1, dim2=2)
     for f, index in enumerate(model.free):

@@ -6,6 +6,7 @@ The same random numbers for every galaxy: what one gets does not depend on its b
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 _INDICES = (0.7, 1.5, 4.0)
 _TOGETHER = 5.0
 """Components whose centres lie within this distance (pixels) of the first one's move with it."""
+_CONCENTRIC = 1.0
+"""Distance of centres (pixels) below which components are parts of one object."""
+
 _FAINTEST, _BRIGHTEST = 1e-3, 1e6
 """Factors by which an amplitude may change when it is settled."""
 
@@ -45,13 +49,15 @@ def draw(problem: Problem, starts: Tensor, count: int, seed: int) -> Tensor:
         Half of them lie at the given centre, half at the brightest peak; sizes log-uniform from one pixel
         to a fifth of the image (all of a model by one factor), Sersic indices 0.7, 1.5 and 4 in turn,
         angles in steps of 45 degrees, axis ratios from 0.3 to 0.95; others within a fifth of their range.
+        In every other pair of them components about the same centre are put in order, from the inside out.
     """
     model = problem.renderer.model
     generator = torch.Generator().manual_seed(seed)
     drawn = starts.double()[:, None].repeat(1, count, 1)
     shift = _shift(problem, starts, model)
-    scale = _scale(problem, starts, model, count, generator)
     order = torch.arange(count, device=drawn.device)
+    drawn[:, order % 4 >= 2] = _inside_out(drawn[:, :1], model)
+    scale = _scale(problem, drawn, model, generator)
     for index, parameter in enumerate(model.parameters):
         chance = torch.rand(count, generator=generator, dtype=torch.float64).to(drawn.device)
         if not parameter.free:
@@ -129,15 +135,44 @@ def _shift(problem: Problem, starts: Tensor, model: Model) -> Tensor:
     return torch.nan_to_num(shift)
 
 
-def _scale(problem: Problem, starts: Tensor, model: Model, count: int, generator: torch.Generator) -> Tensor:
-    """Factor of all lengths, (B, K), that brings the first one to a drawn size."""
+def exchanged(model: Model, values: Tensor) -> dict[tuple[int, int], Tensor]:
+    """Pairs of columns r_eff of components about the same centre, and where the earlier one is larger.
+
+    Templates go from the inside out; a disk inside its bulge is the other minimum of their sum.
+    """
+    places = []
+    for part in model.component_slices.values():
+        own = {p.name: part.start + k for k, p in enumerate(model.parameters[part])}
+        if {"x", "y", "r_eff"} <= own.keys():
+            places.append(([own["x"], own["y"]], own["r_eff"]))
+    found = {}
+    for (centre, i), (other, j) in combinations(places, 2):
+        apart = (values[..., centre] - values[..., other]).norm(dim=-1)
+        found[i, j] = (apart < _CONCENTRIC) & (values[..., i] > values[..., j])
+    return found
+
+
+def _inside_out(values: Tensor, model: Model) -> Tensor:
+    """The same (..., P) with free sizes about the same centre in ascending order."""
+    ordered = values.clone()
+    for i, j in exchanged(model, values):
+        if i in model.free and j in model.free:
+            where = exchanged(model, ordered)[i, j][..., None]
+            both = ordered[..., [i, j]]
+            ordered[..., [i, j]] = torch.where(where, both.flip(-1), both)
+    return ordered
+
+
+def _scale(problem: Problem, drawn: Tensor, model: Model, generator: torch.Generator) -> Tensor:
+    """Factor of all lengths, (B, K), that brings the first one of (B, K, P) to a drawn size."""
+    count = drawn.shape[1]
     stratum = torch.randperm(count, generator=generator).double()
     chance = (stratum + torch.rand(count, generator=generator, dtype=torch.float64)) / count
     sizes = [
         i for i in model.free if model.parameters[i].unit == "pixel" and model.parameters[i].scale == "log"
     ]
     if not sizes:
-        return starts.new_ones(len(starts), count, dtype=torch.float64)
+        return torch.ones_like(drawn[:, :, 0])
     largest = max(0.2 * min(problem.renderer.shape), 2.0)
     wanted = largest**chance
-    return wanted.to(starts.device) / starts[:, sizes[0], None].double().clamp_min(1e-3)
+    return wanted.to(drawn.device) / drawn[:, :, sizes[0]].clamp_min(1e-3)
