@@ -162,6 +162,46 @@ def test_the_same_twice_and_alone():
         torch.testing.assert_close(alone.values[0], one.values[2], rtol=1e-4, atol=1e-4)
 
 
+def _wild():
+    starts = TRUTH[:2].clone()
+    starts[:, :2] += 3.0
+    starts[:, 2] -= 1.5
+    starts[:, 3] *= 2.5
+    starts[:, 4] = 3.5
+    starts[:, 6] += 90.0
+    return starts
+
+
+def test_lbfgs_uses_its_memory_and_never_climbs():
+    problem = _problem(truth=TRUTH[:2])
+    best = fit(problem, TRUTH[:2])
+
+    def after(count, starts):
+        search = SearchSettings(max_iterations=count)
+        return fit(problem, starts, FitSettings(method="lbfgs", search=search))
+
+    # Plain descent takes 58 to 76 steps from here, L-BFGS 13 to 14.
+    assert int(after(200, _starts()[:2]).iterations.max()) <= 25
+    far = after(200, _wild())
+    assert float((far.cost - best.cost).abs().max()) < 0.1
+    assert int(far.iterations.max()) <= 80
+    costs = torch.stack([after(count, _wild()).cost for count in range(1, 20)])
+    assert bool((costs.diff(dim=0) <= 0).all())
+
+
+@pytest.mark.parametrize("optimiser", ["Adam", "SGD", "RMSprop"])
+def test_descents_keep_their_best(optimiser):
+    problem = _problem(truth=TRUTH[:2])
+
+    def after(count):
+        search = SearchSettings(optimiser=optimiser, max_iterations=count)
+        return fit(problem, _wild(), FitSettings(method="gradient", search=search)).cost
+
+    costs = torch.stack([after(count) for count in (1, 2, 3, 5, 8, 12, 16)])
+    assert bool((costs.diff(dim=0) <= 0).all())
+    assert bool((costs[-1] < 0.9 * costs[0]).all())
+
+
 def test_steps_per_parameter_and_early_stop():
     problem, starts = _problem(truth=TRUTH[:2]), _starts()[:2]
 
@@ -196,6 +236,7 @@ def test_auto_says_where_it_refitted():
     starts = torch.stack((_hopeless()[0], _starts()[1]))
     plain, auto = fit(problem, starts), fit(problem, starts, SETTINGS["auto"])
     assert auto.restarted.tolist() == [True, False]
+    assert int(auto.iterations[0]) > int(plain.iterations[0]) + SETTINGS["auto"].search.starts
     torch.testing.assert_close(auto.fall[0], plain.cost[0] - auto.cost[0])
     galaxies = [_as_galaxy(problem, 0, "lost"), _as_galaxy(problem, 1, "found")]
     galaxies[0] = replace(galaxies[0], notes=("a note",))
