@@ -59,7 +59,7 @@ class Outcome:
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", choices=["sersic", "bulge+disk"], default="sersic")
     parser.add_argument("--galaxies", type=int, default=32)
