@@ -122,6 +122,16 @@ def test_fitted_nu_is_the_most_likely(nu):
         assert float(found[k]) == pytest.approx(math.exp(best.x), rel=1e-3)
 
 
+def test_a_pixel_drawn_again_counts_again_for_nu():
+    """Counts 0 to 3 say the same as pixels left out and repeated; those left out may hold anything."""
+    draw = np.random.default_rng(8)
+    pulls, count = draw.standard_t(3.0, 2000), draw.integers(0, 4, 2000)
+    square = np.where(count > 0, pulls**2, np.nan)
+    found = fitted_nu(torch.tensor(square)[None], torch.tensor(count, dtype=torch.float64)[None])
+    repeated = torch.tensor(np.repeat(pulls, count) ** 2)[None]
+    assert float(found) == pytest.approx(float(fitted_nu(repeated, torch.ones_like(repeated))), rel=1e-6)
+
+
 def test_nu_of_normal_noise_and_of_a_broken_galaxy():
     pulls = torch.tensor(np.random.default_rng(2).normal(size=(3, 5000)))
     pulls[1] = torch.nan
@@ -166,6 +176,24 @@ def test_density_of_chi_square(chi2):
     assert float(cost) == pytest.approx(-2.0 * stats.chi2.logpdf(chi2, 100), rel=1e-12)
     torch.testing.assert_close(slope, gradient * (1.0 - 98.0 / chi2))
     assert bool((torch.linalg.eigvalsh(bend) >= -1e-12).all())
+
+
+@pytest.mark.parametrize("place", [4.0, 0.3])
+def test_curvature_of_the_density_of_chi_square(place):
+    """Chi-square a parabola above its density's peak: gradient and curvature are exact."""
+
+    def at(x):
+        chi2, slope = 120.0 + 9.0 * (x - 1.0) ** 2, -9.0 * (x - 1.0)
+        row = torch.tensor([slope], dtype=torch.float64)
+        return of_distribution(
+            torch.tensor([chi2], dtype=torch.float64), row[None], 9.0 * torch.ones(1, 1, 1).double(),
+            torch.tensor([100.0], dtype=torch.float64),
+        )  # fmt: skip
+
+    step = 1e-3
+    low, middle, high = at(place - step), at(place), at(place + step)
+    assert float(middle[1]) == pytest.approx(-0.25 * float(high[0] - low[0]) / step, rel=1e-5)
+    assert float(middle[2]) == pytest.approx(-0.5 * float(high[1] - low[1]) / step, rel=1e-5)
 
 
 def test_settings_name_what_is_wrong():

@@ -92,12 +92,17 @@ def test_refits_end_where_a_full_fit_ends(fit):
 
     best = torch.as_tensor(fit.parameters)[None]
     change = _changes(problem, 12, "pixels", torch.Generator().manual_seed(4))
-    many = _changed(problem, _FirstStep(problem, best, "pixels").model, change, "pixels")
+    first = _FirstStep(problem, best, "pixels")
+    many = _changed(problem, first.model, change, "pixels")
     away = fit.parameters + 0.5 * np.nan_to_num(fit.errors) * draws.standard_normal((12, len(fit.errors)))
     strict = full_fit(many, torch.as_tensor(away), settings).values.numpy()
     strict = uncertainty.unwrapped(fit.model, strict, fit.parameters)
     free = list(fit.model.free)
     assert np.abs((loose - strict)[:, free] / fit.errors[free]).max() < 0.15
+    # The first step leads most of the way.
+    begun = uncertainty.unwrapped(fit.model, first.starts(change).numpy(), fit.parameters)
+    left, way = ((there - strict)[:, free] / fit.errors[free] for there in (begun, fit.parameters))
+    assert np.sqrt(np.mean(left**2) / np.mean(way**2)) < 0.3
 
 
 def test_draws_carry_what_follows_from_them(fit):
@@ -172,3 +177,43 @@ def test_nonsense_is_refused(fit):
         galviewer.bootstrap(fit, 1)
     with pytest.raises(SettingsError, match="no usable fit"):
         galviewer.bootstrap(replace(fit, flags=int(Flag.FAILED)))
+
+
+def test_only_pixels_that_count_are_drawn(fit):
+    import torch
+
+    from galviewer.run import uncertainties
+    from galviewer.uncertainty.bootstrap import _changes
+
+    problem, _ = uncertainties._problem([fit], None)
+    weight = problem.weight.clone()
+    weight[:, 100:300] = 0.0
+    drawn = _changes(replace(problem, weight=weight), 3, "pixels", torch.Generator().manual_seed(1))
+    assert (drawn[:, 100:300] == 0).all()
+    assert drawn.sum(1).tolist() == [SIDE**2 - 200.0] * 3
+
+
+def test_failed_refits_are_left_out_and_covariances_keep_their_order(monkeypatch):
+    """Refits as someone else might return them: of parameters behind a fixed one, some failed."""
+    import torch
+
+    from galviewer import uncertainty
+
+    found = _sersic(model=template("sersic").replace("sersic_x", fixed=True, start=17.7))
+    values = found.parameters + 0.01 * np.random.default_rng(1).standard_normal((50, len(found.parameters)))
+    good = np.arange(50) % 5 > 0
+    values[~good] = 1e6
+    monkeypatch.setattr(uncertainty, "bootstrap", lambda *_: (torch.as_tensor(values), torch.as_tensor(good)))
+    other = with_bootstrap(found, 50)
+    free = list(found.model.free)
+    np.testing.assert_allclose(other.errors[free], values[good][:, free].std(0, ddof=1))
+    np.testing.assert_allclose(np.diag(other.covariance), other.errors[free] ** 2)
+    draws = galviewer.bootstrap(found, 50, derived=False)
+    assert draws.notes == ("10 of 50 refits failed and are left out",)
+
+
+def test_every_galaxy_has_a_seed_of_its_own():
+    from galviewer.run.uncertainties import seed_of
+
+    assert len({seed_of(f"galaxy {k}") for k in range(50)}) == 50
+    assert seed_of("a") == seed_of("a")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from galviewer import Galaxy, fit_galaxies
 from galviewer.errors import SettingsError
+from galviewer.model import Component, Model
+from galviewer.run import uncertainties
 from galviewer.uncertainty.perturbed import combine, transformed_psf
 
 
@@ -40,3 +45,50 @@ def test_nonsense_is_refused():
 def test_shifts_add_in_squares():
     found = combine(("a", "b"), {"psf_width": np.array([3.0, 0.0]), "sky": np.array([-4.0, 1.0])})
     np.testing.assert_allclose(found.errors, [5.0, 1.0])
+
+
+def _galaxy(image, mask=None):
+    galaxy = Galaxy.from_arrays(
+        image, np.ones_like(image), _gaussian((15, 15), 3.0 * np.eye(2)), mask=mask, name="g"
+    )
+    return SimpleNamespace(name="g", galaxy=galaxy, residual=image)
+
+
+def test_what_is_perturbed():
+    """Plus before minus, each kind its own; the sky is taken away."""
+    fit = _galaxy(np.random.default_rng(1).normal(size=(20, 20)))
+    psf, found = fit.galaxy.psf, uncertainties._perturbed(fit, 0.02, 0.01, 0.3, [2.0 * fit.galaxy.psf])
+    assert list(found) == ["psf_width", "psf_e1", "psf_e2", "psf_other", "sky"]
+    for kind, plus, minus in (
+        ("psf_width", (1.02, 0, 0), (0.98, 0, 0)),
+        ("psf_e1", (1, 0.01, 0), (1, -0.01, 0)),
+        ("psf_e2", (1, 0, 0.01), (1, 0, -0.01)),
+    ):
+        for galaxy, change in zip(found[kind], (plus, minus), strict=True):
+            np.testing.assert_allclose(galaxy.psf, transformed_psf(psf, *change), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found["psf_other"][0].psf, psf, rtol=1e-6)
+    for galaxy, sign in zip(found["sky"], (1.0, -1.0), strict=True):
+        np.testing.assert_allclose(galaxy.image, fit.galaxy.image - 0.3 * sign)
+
+
+def test_the_sky_s_error_is_that_of_the_blocks_at_the_border():
+    """Blocks of constant values: those inside and masked pixels say nothing."""
+    levels = np.arange(16.0).reshape(4, 4) ** 1.5
+    image = np.kron(levels, np.ones((5, 5)))
+    border = np.ones((4, 4), bool)
+    border[1:3, 1:3] = False
+    mask = np.zeros(image.shape, bool)
+    mask[:2, :2] = True
+    image[mask] = 1e4
+    expected = np.std(levels[border], ddof=1) / np.sqrt(12)
+    assert uncertainties._sky_error(_galaxy(image, mask)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_free_sky_takes_up_an_offset():
+    image = np.random.default_rng(3).normal(1.0, 0.2, (12, 12))
+    flat = Model((Component("sky", "flat_sky"),))
+    galaxy = Galaxy.from_arrays(image, np.full(image.shape, 0.2), name="sky")
+    fit = fit_galaxies([galaxy], flat, starts=[np.ones(1)])[0]
+    found = uncertainties.systematic(fit, sky_change=0.05)
+    # A refit may end a few hundredths of an error (0.017) from its minimum.
+    assert found.shifts["sky"][0] == pytest.approx(-0.05, abs=2e-3)
