@@ -204,5 +204,6 @@ def test_a_wrong_psf_and_sky_move_the_parameters(templates):
     free_sky = fit_galaxies([templates[1].galaxy], "sersic+sky")[0]
     shift = galviewer.systematic(free_sky, 0, 0, sky_change=0.01).shifts["sky"]
     assert abs(shift[at("sersic_mag")]) < 0.05 * free_sky.error("sersic_mag")
-    other = galviewer.systematic(fit, 0, 0, 0.0, psfs=[_psf(width=1.15), _psf(width=1.05)])
-    assert other.shifts["psf_other"][at("sersic_r_eff")] > 0
+    other = galviewer.systematic(fit, 0, 0, 0.0, psfs=[_psf(width=1.15), _psf(width=1.12)])
+    # Both are too wide, which makes the galaxy smaller; a scatter has no sign.
+    assert (other.shifts["psf_other"][list(fit.model.free)] > 0).all()

@@ -252,7 +252,7 @@ def test_selected_galaxies_take_what_is_theirs():
     problem = _problem(
         [TRUTH] * 3, SERSIC, likelihood=Likelihood("pearson"), bounds=(ends, ends + 9.0), **three
     )
-    drawn = torch.arange(problem.data.numel(), dtype=torch.float64).reshape(problem.data.shape) % 4
+    drawn = torch.arange(problem.data.numel(), dtype=torch.float64).reshape(problem.data.shape) % 7
     problem = dataclasses.replace(problem, multiplicity=drawn)
     values = torch.tensor([TRUTH] * 3, dtype=torch.float64)
     whole, rows = problem.evaluate(values), torch.tensor([2, 0])

@@ -57,6 +57,13 @@ def test_summary_of_independent_draws(rng):
         draws.column("b")
 
 
+def test_further_quantities_keep_their_rows(rng):
+    draws = Draws(("a",), rng.normal(size=(3, 5, 1)), "emcee")
+    more = draws.with_quantities(("twice", "thrice"), draws.flat * [2.0, 3.0])
+    assert more.names == ("a", "twice", "thrice")
+    np.testing.assert_array_equal(more.column("thrice"), 3.0 * draws.column("a"))
+
+
 def test_angles_run_on_through_zero():
     model = template("sersic")
     best = np.zeros(len(model.columns))
