@@ -11,6 +11,7 @@ import torch
 from galviewer import model
 from galviewer.errors import SettingsError
 from galviewer.fit import FitSettings, Problem, SearchSettings, fit
+from galviewer.fit.optimisers.drawing import draw, settle
 from galviewer.flags import Flag
 from galviewer.model import Component, Model, Tie
 from galviewer.render import Renderer
@@ -267,3 +268,28 @@ def test_auto_undoes_exchanged_roles():
     auto = fit(problem, swapped, SETTINGS["auto"])
     assert auto.restarted.tolist() == [True]
     assert float((auto.cost - best.cost).abs()) < 0.1
+
+
+def test_drawn_starts_cover_what_is_plausible():
+    problem, given = _problem(truth=TRUTH[:2]), _hopeless()
+    drawn = draw(problem, given, 8, 0)
+    torch.testing.assert_close(drawn[:, 0], given, rtol=0, atol=0)
+    away = (drawn[:, :, :2] - TRUTH[:2, None, :2]).norm(dim=2)
+    assert bool((away[:, 1::2] < 2.0).all())  # at the brightest peak
+    torch.testing.assert_close(drawn[:, ::2, :2], given[:, None, :2].expand(2, 4, 2), rtol=0, atol=0)
+    sizes = drawn[:, 1:, 3]
+    assert bool(
+        (sizes >= 1.0).all() & (sizes <= 0.2 * SIDE).all() & (sizes.amax(1) > 3 * sizes.amin(1)).all()
+    )
+    assert sorted(set(drawn[0, 1:, 4].tolist())) == pytest.approx([0.7, 1.5, 4.0])
+    alone = draw(problem.select(torch.tensor([1])), given[1:], 8, 0)
+    torch.testing.assert_close(alone[0], drawn[1])
+
+
+def test_settled_magnitudes_are_those_of_the_pixels():
+    dim, bright = TRUTH[:2].clone(), TRUTH[:2].clone()
+    dim[:, 2] += 4.0
+    bright[:, 2] -= 2.0
+    for begun in (dim, bright):
+        settled = settle(_problem(truth=TRUTH[:2]), begun)
+        torch.testing.assert_close(settled, TRUTH[:2], rtol=0, atol=0.01)

@@ -104,10 +104,10 @@ def settle(problem: Problem, values: Tensor) -> Tensor:
     diagonal = normal.diagonal(dim1=1, dim2=2)
     ridge = torch.diag_embed(torch.where(diagonal > 0, 1e-6 * diagonal, 1.0))
     move = torch.linalg.solve_ex(normal + ridge, gradient)[0]
-    factor = (1.0 - torch.nan_to_num(move) / MAG_PER_LN_FLUX).clamp(_FAINTEST, _BRIGHTEST)
+    factor = (1.0 + torch.nan_to_num(move) / MAG_PER_LN_FLUX).clamp(_FAINTEST, _BRIGHTEST)
     settled = values.clone()
     chosen = [model.free[f] for f in columns]
-    settled[:, chosen] = values[:, chosen] - MAG_PER_LN_FLUX * factor.log()
+    settled[:, chosen] = values[:, chosen] + MAG_PER_LN_FLUX * factor.log()
     return space.to_values(space.from_values(settled), settled)
 
 
