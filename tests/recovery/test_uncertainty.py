@@ -123,10 +123,13 @@ def test_samplers_agree_with_the_covariance(bright, sampled, kind):
 
 def test_many_galaxies_are_sampled_as_each_alone(templates):
     fits = fit_galaxies([t.galaxy for t in templates[:3]], "sersic")
+    for k, fit in enumerate(fits):
+        fit.parameters[7] = 1e-5 * k  # fixed, and each galaxy's own
     draws = galviewer.posterior(fits, steps=60, burn=20, walkers=16, seed=1, derived=False)
     assert [d.values.shape for d in draws] == [(16, 60, 8)] * 3
     for fit, found in zip(fits, draws, strict=True):
         free = list(fit.model.free)
+        assert (found.column("sersic_boxiness") == fit.parameters[7]).all()
         off = (found.mean - fit.parameters)[free] / fit.errors[free]
         assert np.abs(off).max() < 0.8
         assert (np.abs(np.log(found.std[free] / fit.errors[free])) < 0.5).all()

@@ -193,6 +193,18 @@ def test_only_pixels_that_count_are_drawn(fit):
     assert drawn.sum(1).tolist() == [SIDE**2 - 200.0] * 3
 
 
+def test_new_noise_is_added_to_the_model_not_the_data(fit):
+    import torch
+
+    from galviewer.run import uncertainties
+    from galviewer.uncertainty.bootstrap import _changed
+
+    problem, _ = uncertainties._problem([fit], None)
+    model = torch.full_like(problem.data, 2.0).double()
+    found = _changed(problem, model, torch.full_like(model, 1.5).repeat(3, 1), "noise")
+    torch.testing.assert_close(found.data, (2.0 + 1.5 / problem.weight).expand(3, -1))
+
+
 def test_failed_refits_are_left_out_and_covariances_keep_their_order(monkeypatch):
     """Refits as someone else might return them: of parameters behind a fixed one, some failed."""
     import torch
