@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -102,3 +103,12 @@ def test_all_parameters_are_those_of_the_galaxy():
     assert found[fitted.index("sersic_x")] == 8.25
     assert found[fitted.index("sersic_y")] == 8.75
     assert found[fitted.index("sersic_n")] == 12.0
+
+
+def test_the_target_ends_at_each_galaxy_s_own_bounds():
+    fit = _sky()
+    problem, _ = uncertainties._problem([fit], None)
+    ends = torch.tensor([[-math.inf, -0.1, -0.2]]), torch.tensor([[1.5, math.inf, 0.3]])
+    target = Target.of(dataclasses.replace(problem, bounds=ends), torch.as_tensor(fit.parameters)[None])
+    assert target.lower[0].tolist() == pytest.approx([-math.inf, -0.1, -0.2])
+    assert target.upper[0].tolist() == pytest.approx([1.5, math.inf, 0.3])
