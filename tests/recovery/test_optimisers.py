@@ -11,6 +11,7 @@ import torch
 from galviewer import model
 from galviewer.errors import SettingsError
 from galviewer.fit import FitSettings, Problem, SearchSettings, fit
+from galviewer.fit.optimisers import evolution
 from galviewer.fit.optimisers.drawing import draw, settle
 from galviewer.flags import Flag
 from galviewer.model import Component, Model, Tie
@@ -293,3 +294,27 @@ def test_settled_magnitudes_are_those_of_the_pixels():
     for begun in (dim, bright):
         settled = settle(_problem(truth=TRUTH[:2]), begun)
         torch.testing.assert_close(settled, TRUTH[:2], rtol=0, atol=0.01)
+
+
+def test_a_population_evolves(monkeypatch):
+    """The best members before the polish are far better than at the beginning, for each galaxy its own."""
+    fitted = SERSIC.replace("sersic_n", fixed=True)
+    problem, begun = _problem(fitted, truth=TRUTH[[0, 5]]), TRUTH[[0, 5]].clone()
+    begun[:, :2] += 2.0
+    members, seen, polish = draw(problem, begun, 16, 0), {}, evolution.best_of
+
+    def watched(part, places, settings):
+        seen["places"] = places
+        return polish(part, places, settings)
+
+    monkeypatch.setattr(evolution, "best_of", watched)
+    evolution.run(problem, begun, SETTINGS["evolution"])
+
+    def costs(places):
+        rows = torch.arange(2).repeat_interleave(places.shape[1])
+        return problem.select(rows).cost(places.flatten(0, 1)).reshape(2, -1)
+
+    first = costs(torch.stack([settle(problem, members[:, k]) for k in range(16)], 1)).amin(1)
+    best, last = fit(problem, TRUTH[[0, 5]]).cost, costs(seen["places"]).amin(1)
+    assert bool(((last - best) < 0.05 * (first - best)).all())
+    torch.testing.assert_close(seen["places"][:, :, 4], TRUTH[[0, 5], 4, None].expand(2, 4))
