@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from galviewer.conventions import wrap_pa
-from galviewer.model import Component, Model, Parameter
+from galviewer.model import Model, Parameter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -202,15 +202,7 @@ def _step_limit(parameter: Parameter) -> float:
 @lru_cache(maxsize=64)
 def lopsided(model: Model) -> frozenset[int]:
     """Angles `pa` that mean something else half a turn on: those of planar and modified components."""
-    return frozenset(
-        model.index(f"{component.name}_pa")
-        for component in model.components
-        if component.declaration.kind == "planar" or (component.modifiers and _has_pa(component))
-    )
-
-
-def _has_pa(component: Component) -> bool:
-    return "pa" in component.declaration.parameter_names
+    return frozenset(index for index, turn in enumerate(model.turns) if turn == 360.0)
 
 
 def _swapping(model: Model):

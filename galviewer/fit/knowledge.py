@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from galviewer.fit.coordinates import lopsided
 from galviewer.model import Model, Parameter
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ def knowledge(model: Model, device: torch.device) -> Knowledge:
         mean=tensor([prior.mean for prior in priors if prior]),
         width=tensor([prior.width for prior in priors if prior]),
         log=tensor([prior.kind == "lognormal" for prior in priors if prior], torch.bool),
-        period=tensor([_period(model, i) for i in chosen]),
+        period=tensor([model.turns[i] for i in chosen]),
         slopes=matrix[chosen][:, free].to(device),
         borders=tuple(_borders(model, matrix.to(device), offsets)),
     )
@@ -180,13 +179,6 @@ def _borders(model: Model, matrix: Tensor, offsets: Tensor):
             yield Border(nothing, low, own, offset, log)
         if math.isfinite(high):
             yield Border(own, offset, nothing, high, log and high > 0)
-
-
-def _period(model: Model, index: int) -> float:
-    """Degrees after which an angle means the same again; inf for other parameters."""
-    if model.parameters[index].scale != "angle":
-        return math.inf
-    return 360.0 if index in lopsided(model) else 180.0
 
 
 def _positive(parameter: Parameter) -> bool:

@@ -220,6 +220,21 @@ class Model:
         return tuple(i for i, parameter in enumerate(self.parameters) if parameter.free)
 
     @functools.cached_property
+    def turns(self) -> tuple[float, ...]:
+        """For each of the P parameters, degrees after which an angle means the same again; inf for others.
+
+        Half a turn for an ellipse; a whole one for what has two different ends: planar and modified
+        components.
+        """
+        found = []
+        for component in self.components:
+            two_ends = component.declaration.kind == "planar" or bool(component.modifiers)
+            for parameter in component.parameters:
+                whole = 360.0 if two_ends and parameter.name == "pa" else 180.0
+                found.append(whole if parameter.scale == "angle" else math.inf)
+        return tuple(found)
+
+    @functools.cached_property
     def component_slices(self) -> dict[str, slice]:
         """For each component, its part of the P parameters."""
         slices, start = {}, 0

@@ -359,8 +359,9 @@ def _offsets(fit: GalaxyFit, truth: np.ndarray) -> Iterator[tuple[str, str, floa
         if not (np.isfinite(error) and error > 0):
             continue
         offset = float(fit.parameters[k] - truth[k])
-        if parameter.scale == "angle":
-            offset = (offset + 90.0) % 180.0 - 90.0
+        turn = fit.model.turns[k]
+        if np.isfinite(turn):
+            offset = (offset + 0.5 * turn) % turn - 0.5 * turn
         yield fit.model.columns[k], parameter.unit, offset, error
 
 

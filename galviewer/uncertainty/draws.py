@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -189,9 +190,9 @@ class Draws:
 
 
 def unwrapped(model: Model, values: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """Parameters (..., P) with every angle moved by whole half turns to within 90 degrees of the best fit."""
+    """Parameters (..., P) with every angle moved by whole turns to as near the best fit as can be."""
     moved = values.copy()
-    for k, parameter in enumerate(model.parameters):
-        if parameter.scale == "angle" and not parameter.fixed:
-            moved[..., k] = best[k] + (moved[..., k] - best[k] + 90.0) % 180.0 - 90.0
+    for k, (parameter, turn) in enumerate(zip(model.parameters, model.turns, strict=True)):
+        if math.isfinite(turn) and not parameter.fixed:
+            moved[..., k] = best[k] + (moved[..., k] - best[k] + 0.5 * turn) % turn - 0.5 * turn
     return moved

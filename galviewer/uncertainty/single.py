@@ -182,8 +182,9 @@ def _transform(target: Target, f: int):
             )  # fmt: skip
         return lambda unit: low + (high - low) * unit
     middle = prior.mean if prior.kind == "normal" else math.log(prior.mean)
-    if parameter.scale == "angle":  # the same direction half a turn on may be nearer to the limits
-        middle += 180.0 * round((0.5 * (low + high) - middle) / 180.0)
+    turn = target.model.turns[index]
+    if math.isfinite(turn):  # the same direction a turn on may be nearer to the limits
+        middle += turn * round((0.5 * (low + high) - middle) / turn)
     ends = [_below(prior, middle, value) for value in (low, high)]
     logarithmic = prior.kind == "lognormal"
 
@@ -210,7 +211,8 @@ def _prior_cost(target: Target, place: Tensor) -> Tensor:
             continue
         value = place[:, f]
         off = (value / prior.mean).log() if prior.kind == "lognormal" else value - prior.mean
-        if target.model.parameters[index].scale == "angle":
-            off = (off + 90.0) % 180.0 - 90.0
+        turn = target.model.turns[index]
+        if math.isfinite(turn):
+            off = (off + 0.5 * turn) % turn - 0.5 * turn
         total += (off / prior.width) ** 2
     return total

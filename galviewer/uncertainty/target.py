@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _LARGEST_BATCH = {"cpu": 64, "cuda": 2048}
-_HALF_TURN = 90.0
 Ranges = Mapping[str, tuple[float, float]]
 
 
@@ -35,7 +34,7 @@ class Target:
     free : Tensor of int, (F,)
         Indices of the free parameters among P.
     lower, upper : Tensor, (G, F)
-        Where the posterior ends: bounds of parameters, priors and galaxies; for an angle half a turn
+        Where the posterior ends: bounds of parameters, priors and galaxies; for an angle its turn
         around the best fit, which is all there is.
     matrix, offset : Tensor, (P, P), (P,)
         ``matrix @ values + offset`` fills in the ties.
@@ -80,8 +79,9 @@ class Target:
                 torch.minimum(high, own[1][:, free].to(high)),
             )
         for f in angles(model):
-            low[:, f] = torch.maximum(low[:, f], best[:, free[f]] - _HALF_TURN)
-            high[:, f] = torch.minimum(high[:, f], best[:, free[f]] + _HALF_TURN)
+            reach = 0.5 * model.turns[model.free[f]]
+            low[:, f] = torch.maximum(low[:, f], best[:, free[f]] - reach)
+            high[:, f] = torch.minimum(high[:, f], best[:, free[f]] + reach)
         matrix, offset = (torch.as_tensor(a, dtype=torch.float64, device=device) for a in model.affine)
         return cls(problem, best, free, low, high, matrix, offset)
 

@@ -138,3 +138,15 @@ def test_toml_says_only_what_differs():
 def test_a_tie_with_a_start_value_keeps_what_matters():
     tied = model.template("bulge+disk").replace("disk_q", tied=Tie("bulge.q"), start=0.5)
     assert model.from_toml(model.to_toml(tied)).component("disk").parameter("q").tied == Tie("bulge.q")
+
+
+def test_angles_repeat_after_half_a_turn_unless_the_ends_differ():
+    drawn = Model(
+        (
+            Component("plain", "sersic"),
+            Component("bent", "sersic", modifiers=("bending1", "spiral")),
+            Component("thin", "edge_on"),
+        )
+    )
+    turns = {c: t for c, t in zip(drawn.columns, drawn.turns, strict=True) if np.isfinite(t)}
+    assert turns == {"plain_pa": 180.0, "bent_pa": 360.0, "bent_spiral_pa": 180.0, "thin_pa": 360.0}
