@@ -2,6 +2,7 @@
 
 settings    accuracy, together
 geometry    elliptical radius and its derivatives
+realisation  galaxies of one profile, whichever way they are evaluated
 planes      one component at given points
 general     one planar or modified component at given points
 areas       how modifiers change the integral of a profile

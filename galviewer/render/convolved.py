@@ -295,7 +295,7 @@ class ConvolvedScene:
 
 def _within(position: Tensor, brightness: Brightness | GeneralBrightness, axis: int) -> slice:
     """The positions along one axis between which one galaxy has light."""
-    reach = brightness.reach() if isinstance(brightness, Brightness) else math.inf
+    reach = brightness.reach()
     if not math.isfinite(reach):
         return slice(0, len(position))
     centre = float(brightness.values[0, axis])

@@ -17,6 +17,7 @@ import torch
 from galviewer.conventions import mag_to_flux
 from galviewer.profiles import Profile, slopes_of, with_derivatives
 from galviewer.render.areas import cutoff_share, modified_area, radius_share, smallest_width
+from galviewer.render.realisation import Realisation
 from galviewer.render.settings import RenderSettings
 
 if TYPE_CHECKING:
@@ -31,36 +32,8 @@ Named = dict[str, "Tensor"]
 
 
 @dataclass(frozen=True)
-class GeneralBrightness:
-    """B realisations of one planar or modified profile, ready to be evaluated anywhere.
-
-    Parameters
-    ----------
-    profile : Profile
-        Planar, or elliptical with modifiers.
-    values : Tensor, (B, p)
-        Its parameters in the profile's order and units.
-    zeropoint : Tensor, (B,)
-        Magnitude of one image unit of flux.
-    superelliptical : bool
-        Whether any boxiness may differ from 0.
-    wanted : frozenset of str
-        Parameters whose derivative planes are wanted (`mag` never: it is the image).
-    """
-
-    profile: Profile
-    values: Tensor
-    zeropoint: Tensor
-    superelliptical: bool
-    wanted: frozenset[str] = frozenset()
-
-    def value(self, name: str) -> Tensor:
-        """One parameter of all galaxies, (B,)."""
-        return self.values[:, self.profile.parameter_names.index(name)]
-
-    def select(self, rows: Tensor) -> GeneralBrightness:
-        """The same for some of the galaxies."""
-        return replace(self, values=self.values[rows], zeropoint=self.zeropoint[rows])
+class GeneralBrightness(Realisation):
+    """B galaxies of one planar or modified profile; derivatives by one backward pass."""
 
     @property
     def _shape_names(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ so the same steps serve the image and every derivative.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ import torch
 
 from galviewer.conventions import mag_to_flux
 from galviewer.model import Component
-from galviewer.profiles import Profile, get, total, total_slopes, with_derivatives
+from galviewer.profiles import get, total, total_slopes, with_derivatives
 from galviewer.render.general import GeneralBrightness
 from galviewer.render.geometry import Ellipses, box_area, box_area_slope
 from galviewer.render.layout import RenderedComponent
+from galviewer.render.realisation import Realisation
 from galviewer.render.settings import RenderSettings
 
 if TYPE_CHECKING:
@@ -31,32 +32,8 @@ Slot = tuple[str, int, float]
 
 
 @dataclass(frozen=True)
-class Brightness:
-    """B realisations of one elliptical profile, ready to be evaluated anywhere.
-
-    Parameters
-    ----------
-    profile : Profile
-        An elliptical profile.
-    values : Tensor, (B, p)
-        Its parameters in the profile's order and units.
-    zeropoint : Tensor, (B,)
-        Magnitude of one image unit of flux.
-    superelliptical : bool
-        Whether any boxiness may differ from 0.
-    wanted : frozenset of str
-        Parameters whose derivative planes are wanted (`mag` never: it is the image).
-    """
-
-    profile: Profile
-    values: Tensor
-    zeropoint: Tensor
-    superelliptical: bool
-    wanted: frozenset[str] = frozenset()
-
-    def value(self, name: str) -> Tensor:
-        """One parameter of all galaxies, (B,)."""
-        return self.values[:, self.profile.parameter_names.index(name)]
+class Brightness(Realisation):
+    """B galaxies of one elliptical profile without modifiers; closed derivatives where there are any."""
 
     @property
     def shape(self) -> tuple[Tensor, ...]:
@@ -95,10 +72,6 @@ class Brightness:
         radius = float(self.profile.reach(*self.shape).max())
         # The corners of a boxy shape stick out: by the root of 2 at the most.
         return radius * (math.sqrt(2.0) if self.superelliptical else 1.0)
-
-    def select(self, rows: Tensor) -> Brightness:
-        """The same for some of the galaxies."""
-        return replace(self, values=self.values[rows], zeropoint=self.zeropoint[rows])
 
     def evaluate(self, dx: Tensor, dy: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """All wanted planes, or just the image where no derivative is wanted; as `planes` and `image`."""
