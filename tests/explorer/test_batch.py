@@ -1,6 +1,5 @@
 """The Batch page without a browser: form, look through a folder, results as they arrive."""
 
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -206,7 +205,7 @@ def test_values_are_rounded_to_their_errors(value, error, text):
     assert with_error(value, error) == text
 
 
-def test_page_of_a_hundred_thousand_rows_is_quick(tmp_path):
+def test_page_of_a_hundred_thousand_rows_is_sorted(tmp_path):
     count = 100_000
     rows = tables.from_rows([catalogue.skipped_row("g", SERSIC, "", bits=0)], catalogue.columns(SERSIC))
     table = rows.take(np.zeros(count, int))
@@ -219,7 +218,7 @@ def test_page_of_a_hundred_thousand_rows_is_quick(tmp_path):
     pq.write_table(table, tmp_path / "catalogue" / "part-00000.parquet")
     results = Results(tmp_path)
     results.refresh()
-    begin = time.perf_counter()
     page = results.page(sort="chi2_nu", offset=50_000)
-    assert time.perf_counter() - begin < 2.0  # 0.05 s here; wide for a loaded machine
-    assert len(page.rows) == 100
+    shown = [float(row[page.columns.index("chi2_nu")]) for row in page.rows]
+    expected = np.sort(table["chi2_nu"].to_numpy())[50_000:50_100]
+    np.testing.assert_allclose(shown, expected, atol=1e-3)
