@@ -94,12 +94,11 @@ class Coordinates:
             for length in ellipse.lengths:
                 folded[:, length] *= torch.where(swapped, q, 1.0)
             folded[:, ellipse.q] = torch.where(swapped, 1.0 / q, q)
-        uneven = lopsided(self.model)
         for index, parameter in enumerate(self.model.parameters):
             unbounded = not (math.isfinite(parameter.lower) or math.isfinite(parameter.upper))
             if parameter.scale == "angle" and parameter.free and unbounded:
                 angle = folded[:, index]
-                folded[:, index] = angle % 360.0 if index in uneven else wrap_pa(angle)
+                folded[:, index] = angle % 360.0 if self.model.turns[index] == 360.0 else wrap_pa(angle)
         return self.apply_ties(folded)
 
     def within(self, bounds: tuple[Tensor, Tensor]) -> Coordinates:
@@ -197,12 +196,6 @@ def _step_limit(parameter: Parameter) -> float:
     lower, upper = _ends(parameter)
     width = upper - lower
     return 0.3 * width if math.isfinite(width) else math.inf
-
-
-@lru_cache(maxsize=64)
-def lopsided(model: Model) -> frozenset[int]:
-    """Angles `pa` that mean something else half a turn on: those of planar and modified components."""
-    return frozenset(index for index, turn in enumerate(model.turns) if turn == 360.0)
 
 
 def _swapping(model: Model):

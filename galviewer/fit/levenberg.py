@@ -102,7 +102,7 @@ def step(problem: Problem, state: State, settings: FitSettings) -> State:
     rows = torch.nonzero(state.status == RUNNING)[:, 0]
     if len(rows) == 0:
         return state
-    now = _take(state, rows)
+    now = take(state, rows)
     part = problem if len(rows) == len(problem) else problem.select(rows)
     space = part.space
     move, predicted = _damped_step(now, space)
@@ -126,8 +126,8 @@ def step(problem: Problem, state: State, settings: FitSettings) -> State:
         fall=now.fall,
     )
     # A step that promised less than rounding can show, and did not deliver, has nothing left to find.
-    lost_in_rounding = ~better & (predicted < _ROUNDING * _scatter(part, now))
-    return _put(state, rows, _judge(part, moved, space, settings, lost_in_rounding))
+    lost_in_rounding = ~better & (predicted < _ROUNDING * scatter(part, now))
+    return put(state, rows, _judge(part, moved, space, settings, lost_in_rounding))
 
 
 def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
@@ -216,7 +216,7 @@ def _judge(
     """Set the status of galaxies that have converged, stalled, or used up their iterations."""
     newton = newton_step(state, space, torch.zeros_like(state.damping))
     decrement = (newton * state.gradient).sum(1)
-    small_fall = decrement <= settings.decrement * _scatter(problem, state)
+    small_fall = decrement <= settings.decrement * scatter(problem, state)
     small_move = (newton.abs() <= settings.step * space.limit.clamp_max(1e3)).all(1)
     allowed = settings.max_iterations * len(space.model.components)
     running = state.status == RUNNING
@@ -226,7 +226,7 @@ def _judge(
     return replace(state, status=torch.where(running & converged, CONVERGED, status))
 
 
-def _scatter(problem: Problem, state: State) -> Tensor:
+def scatter(problem: Problem, state: State) -> Tensor:
     """How much one unit of the cost means: cost per pixel where the noise is larger than stated."""
     kind = problem.likelihood.kind
     if kind == "student_t":  # its width follows the residuals
@@ -246,11 +246,13 @@ def _choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     return torch.where(condition.reshape(-1, *([1] * (yes.dim() - 1))), yes, no)
 
 
-def _take(state: State, rows: Tensor) -> State:
+def take(state: State, rows: Tensor) -> State:
+    """The state of some galaxies."""
     return State(**{name: value[rows] for name, value in vars(state).items()})
 
 
-def _put(state: State, rows: Tensor, part: State) -> State:
+def put(state: State, rows: Tensor, part: State) -> State:
+    """The state with those of some galaxies replaced."""
     return State(
         **{name: value.index_copy(0, rows, getattr(part, name)) for name, value in vars(state).items()}
     )

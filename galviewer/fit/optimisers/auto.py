@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from galviewer.fit import levenberg
-from galviewer.fit.optimisers import common
 from galviewer.fit.optimisers.drawing import draw, exchanged
 from galviewer.fit.optimisers.multistart import best_of
 
@@ -45,17 +44,17 @@ def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
         return first
     part, given = problem.select(rows), starts.to(problem.data.device)[rows]
     places = draw(part, given, settings.search.starts, settings.search.seed)[:, 1:]
-    known = common.take(first, rows)
+    known = levenberg.take(first, rows)
     again = best_of(part, torch.cat((known.values[:, None], places), 1), settings)
     # The same minimum found again is not taken: the first values stay.
-    margin = settings.decrement * common.scatter(part, known)
+    margin = settings.decrement * levenberg.scatter(part, known)
     ahead = (again.cost < known.cost - margin) | (again.status < known.status)
     ahead &= again.status != levenberg.NON_FINITE
     total = known.iterations + again.iterations
     kept = torch.nonzero(ahead)[:, 0]
-    chosen = common.put(known, kept, common.take(again, kept)) if len(kept) else known
+    chosen = levenberg.put(known, kept, levenberg.take(again, kept)) if len(kept) else known
     fall = torch.where(ahead, known.cost - again.cost, torch.nan)
-    return common.put(first, rows, replace(chosen, iterations=total, fall=fall))
+    return levenberg.put(first, rows, replace(chosen, iterations=total, fall=fall))
 
 
 def doubtful(problem: Problem, state: State, settings: FitSettings) -> Tensor:

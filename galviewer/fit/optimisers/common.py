@@ -1,4 +1,4 @@
-"""What the methods share: when a galaxy is done, the better of two states, rows in bounded memory."""
+"""What the methods share: when a galaxy is done, states joined, rows in bounded memory."""
 
 from __future__ import annotations
 
@@ -19,32 +19,9 @@ if TYPE_CHECKING:
     from galviewer.fit.settings import FitSettings
 
 
-def take(state: State, rows: Tensor) -> State:
-    """The state of some galaxies."""
-    return State(**{f.name: getattr(state, f.name)[rows] for f in fields(State)})
-
-
-def put(state: State, rows: Tensor, part: State) -> State:
-    """The state with those of some galaxies replaced."""
-    return State(
-        **{f.name: getattr(state, f.name).index_copy(0, rows, getattr(part, f.name)) for f in fields(State)}
-    )
-
-
-def better_of(one: State, other: State) -> State:
-    """For each galaxy the state of lower cost, `one` where they are equal."""
-    rows = torch.nonzero(other.cost < one.cost)[:, 0]
-    return put(one, rows, take(other, rows)) if len(rows) else one
-
-
 def joined(states: list[State]) -> State:
     """The states of several batches as one."""
     return State(**{f.name: torch.cat([getattr(s, f.name) for s in states]) for f in fields(State)})
-
-
-def scatter(problem: Problem, state: State) -> Tensor:
-    """Chi2 per pixel where it exceeds 1, (B,)."""
-    return (state.chi2 / problem.n_pixels.clamp_min(1)).clamp_min(1.0)
 
 
 def promised(state: State, space: Coordinates) -> Tensor:
@@ -98,7 +75,7 @@ def by_rows(
 
 def finished(problem: Problem, state: State, settings: FitSettings, slack: float = 100.0) -> State:
     """Running galaxies become converged where little is promised any more, else exhausted."""
-    little = promised(state, problem.space) <= slack * settings.decrement * scatter(problem, state)
+    little = promised(state, problem.space) <= slack * settings.decrement * levenberg.scatter(problem, state)
     ended = torch.where(little, levenberg.CONVERGED, levenberg.EXHAUSTED)
     status = torch.where(state.status == levenberg.RUNNING, ended, state.status)
     return State(**{**vars(state), "status": status})

@@ -72,18 +72,18 @@ def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
         place = torch.where(torch.isfinite(after), after * unit, best.place)
         place = place.clamp(space.lower, space.upper)
         part = problem if len(rows) == len(problem) else problem.select(rows)
-        now = common.put(now, rows, common.evaluated(part, place[rows], common.take(now, rows)))
-        gain = best.cost - now.cost > settings.decrement * common.scatter(problem, best)
+        now = levenberg.put(now, rows, common.evaluated(part, place[rows], levenberg.take(now, rows)))
+        gain = best.cost - now.cost > settings.decrement * levenberg.scatter(problem, best)
         iterations = now.iterations
         usable = torch.isfinite(now.gradient).all(1)
         lower = torch.nonzero((now.cost < best.cost) & usable)[:, 0]
-        best = common.put(best, lower, common.take(now, lower)) if len(lower) else best
+        best = levenberg.put(best, lower, levenberg.take(now, lower)) if len(lower) else best
         idle = torch.where(gain, 0, idle + 1)
         # Not getting better any more: shorter steps, from the best place.
         back = (idle > 0) & (idle % max(search.patience // 4, 1) == 0) | ~torch.isfinite(now.cost) | ~usable
         shrink = torch.where(back, 0.5 * shrink, shrink)
         returning = torch.nonzero(back)[:, 0]
-        now = common.put(now, returning, common.take(best, returning)) if len(returning) else now
+        now = levenberg.put(now, returning, levenberg.take(best, returning)) if len(returning) else now
         now, best = replace(now, iterations=iterations), replace(best, iterations=iterations)
         for leaf, column in zip(leaves, (now.place / unit).unbind(1), strict=True):
             leaf.copy_(column)
@@ -102,7 +102,7 @@ def _set_gradients(leaves: list[Tensor], now: State, unit: Tensor, running: Tens
 
 def _judged(problem: Problem, best: State, settings: FitSettings, idle: Tensor) -> State:
     """Galaxies at their minimum, and those without improvement for too long, stop."""
-    small = common.promised(best, problem.space) <= settings.decrement * common.scatter(problem, best)
+    small = common.promised(best, problem.space) <= settings.decrement * levenberg.scatter(problem, best)
     running = best.status == levenberg.RUNNING
     status = torch.where(running & small, levenberg.CONVERGED, best.status)
     stopped = common.finished(problem, replace(best, status=status), settings)

@@ -59,7 +59,7 @@ def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
         step = (length / excess)[:, None] * direction
         place = (state.place + step).clamp(space.lower, space.upper)
         part = problem if len(rows) == len(problem) else problem.select(rows)
-        trial = common.put(state, rows, common.evaluated(part, place[rows], common.take(state, rows)))
+        trial = levenberg.put(state, rows, common.evaluated(part, place[rows], levenberg.take(state, rows)))
         moved = trial.place - state.place
         slope = (state.gradient * moved).sum(1)  # half the fall of the cost that the tangent promises
         usable = torch.isfinite(trial.gradient).all(1) & torch.isfinite(trial.cost)
@@ -70,9 +70,9 @@ def run(problem: Problem, starts: Tensor, settings: FitSettings) -> State:
         length = torch.where(good, 1.0, torch.where(running, shorter, length))
         iterations = trial.iterations
         chosen = torch.nonzero(good)[:, 0]
-        state = common.put(state, chosen, common.take(trial, chosen)) if len(chosen) else state
+        state = levenberg.put(state, chosen, levenberg.take(trial, chosen)) if len(chosen) else state
         state = replace(state, iterations=iterations)
-        small = common.promised(state, space) <= settings.decrement * common.scatter(problem, state)
+        small = common.promised(state, space) <= settings.decrement * levenberg.scatter(problem, state)
         stuck = running & ~good & (length < _SHORTEST)
         moves = torch.where(stuck[None, :, None], 0.0, moves)
         status = torch.where(running & small, levenberg.CONVERGED, state.status)

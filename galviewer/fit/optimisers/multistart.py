@@ -55,5 +55,5 @@ def pick(tried: State, galaxies: int) -> State:
     cost = torch.where(tried.status == levenberg.NON_FINITE, torch.inf, tried.cost).reshape(galaxies, -1)
     count = cost.shape[1]
     first = torch.arange(galaxies, device=cost.device) * count
-    best = common.take(tried, first + cost.argmin(1))
+    best = levenberg.take(tried, first + cost.argmin(1))
     return replace(best, iterations=tried.iterations.reshape(galaxies, count).sum(1))
